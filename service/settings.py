@@ -176,7 +176,8 @@ class Settings(Reporting):
         "with commas between. The variable or file holds user:password, or a token. The hosts have to be allowed, too.",
     )
     setup_images: str = Field(
-        default="signoff-sandbox-build:latest,signoff-sandbox-node:latest",
+        default="signoff-sandbox-build:latest,signoff-sandbox-node:latest,signoff-sandbox-go:latest,"
+        "signoff-sandbox-rust:latest,signoff-sandbox-java:latest",
         description="Images besides SIGNOFF_SANDBOX_IMAGE that an environment may be put on, with commas between: the "
         "first that is there and has the programs is taken.",
     )

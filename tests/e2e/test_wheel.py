@@ -100,5 +100,5 @@ async def test_what_was_installed_works_on_a_repository_that_has_only_an_address
     words = ["run", "--repo", address, "--task", "Fix the total", "--accept", "python3 -m pytest -q", "--json"]
     done = await cli.run(*words, "--deliver", "patch", cwd=empty)
     assert done.code == 0, done
-    assert "return sum(prices)" in (await cli.run("diff", done.json["id"], cwd=empty)).out
+    assert "return sum(prices)" in (await cli.run("diff", done.json["run"], cwd=empty)).out
     assert list(empty.iterdir()) == []
