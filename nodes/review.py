@@ -81,7 +81,7 @@ class Reviewer:
         readable = await texts.diff(base, tree, diff)
         changed = await self.store.changed(run, base, tree)
         limit = max(PROOF_SECONDS, seconds_after(state["baseline"]))
-        proof, twice = await self._proved(run, tree, task, masker, limit, state["baseline"])
+        proof, twice = await self.proved(run, tree, task, masker, limit, state["baseline"])
         tests = [path for path in changed if is_test(path)]
         proof, seconds = await self._against_base(state, proof, tests, masker)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000 + seconds + twice)
@@ -119,7 +119,7 @@ class Reviewer:
             )
         return update
 
-    async def _proved(  # noqa: PLR0917
+    async def proved(  # noqa: PLR0917
         self, run: str, tree: str, task: Task, masker: Masker, limit: float, baseline: CommandRun
     ) -> tuple[Proof, float]:
         """The proof on a clean checkout, and the seconds of a run before it that counts no more.

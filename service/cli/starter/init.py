@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from domain import Refused
-from nodes.receive import acceptance_command
+from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
 from sandbox import Texts, bring
 from sandbox.environments import Recipe
 from service import report
@@ -72,12 +72,14 @@ async def detected(repo: Path) -> Detected:
             paths = await store.files(run, pinned.tree)
             environments = application.environments
             recipe = await environments.recipe(run, pinned, paths) if environments is not None else Recipe()
-            try:
-                acceptance = await acceptance_command(Texts(store, run), pinned, paths)
-            except Refused as error:
-                if error.stable_code != "acceptance_not_found":
-                    raise
-                acceptance = ""
+            acceptance = ""
+            for folder in dict.fromkeys((pinned.folder, "")):
+                within = below(paths, folder)
+                named = {f"{folder}/{name}".lstrip("/"): name for name in MANIFESTS if name in within}
+                texts = await Texts(store, run).views(pinned.tree, [*named])
+                manifests = {named[path]: text for path, text in texts.items()}
+                if not acceptance and (command := find_acceptance(within, manifests)):
+                    acceptance = run_in(command, folder, within)
         finally:
             await store.drop(run)
     return Detected(Path(pinned.repo), acceptance, recipe)
