@@ -15,12 +15,16 @@ QUICK := not docker and not slow and not studio and not postgres and not vllm an
 SLOW := not vllm and not llama and not chaos and not ($(QUICK))
 
 ##@ Use it
-.PHONY: demo demo-2 studio doctor
+.PHONY: demo demo-2 demo-3 studio doctor
 demo: image ## Fix the bug of examples/inventory, from a failing test to a signed commit
 	@scripts/demo.sh inventory
 
 demo-2: image ## The same with examples/billing: two bugs in two modules
 	@scripts/demo.sh billing
+
+demo-3: image ## A Node project whose tests need a package: set up first, then mended (needs a package registry)
+	@sandbox/images/node.sh
+	@scripts/demo.sh shipping
 
 doctor: setup ## Probe Docker, the sandbox image and the model endpoint
 	@$(BIN)/signoff doctor

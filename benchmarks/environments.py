@@ -1,12 +1,14 @@
-"""``python -m benchmarks.environments [NAME …]``: real projects set themselves up; how many, how fast, and why not.
+"""``python -m benchmarks.environments [--again] [NAME …]``: real projects set themselves up: how many, how fast.
 
-Each is a source distribution of a registry, put into a repository of its own. What is measured is what a run does:
-detect, install in the set-up sandbox, keep, and then run the acceptance command that Signoff finds, without a network.
+Each is a source distribution of a registry or one commit of a history, put into a repository of its own. What is
+measured is what a run does: detect, install in the set-up sandbox, keep, and then run the acceptance command that
+Signoff finds, without a network. Each result is written down at once, and what was measured is not measured again.
 Needs Docker, the images, and ``SIGNOFF_SETUP_NETWORK`` with its hosts.
 """
 
 import asyncio
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -28,6 +30,7 @@ from service.settings import read_settings
 from service.wiring.application import Application, open_application
 
 _LIST = Path(__file__).with_suffix(".toml")
+_RESULTS = Path(__file__).parent / "results" / "environments.json"
 _BACKENDS = (
     "setuptools wheel setuptools-scm hatchling hatch-vcs hatch-fancy-pypi-readme flit-core poetry-core pdm-backend"
     " cython<3.1"
@@ -39,13 +42,18 @@ GIT = ["git", "-c", "user.name=b", "-c", "user.email=b@example.invalid", "-c", "
 
 @dataclass(frozen=True)
 class Project:
-    """A source distribution."""
+    """A source distribution, or one commit of a history."""
 
     name: str
     version: str
     registry: str
+    """``pypi``, ``npm``, or ``git``."""
     build: str
-    sha256: str
+    sha256: str = ""
+    """Of the archive; a commit needs none."""
+    address: str = ""
+    """Of a history."""
+    language: str = "python"
 
 
 @dataclass
@@ -54,6 +62,8 @@ class Outcome:
 
     name: str
     build: str
+    version: str = ""
+    language: str = "python"
     first_s: float = 0.0
     again_ms: float = 0.0
     megabytes: float = 0.0
@@ -72,6 +82,16 @@ class Outcome:
             f"| {self.name} | {self.build} | {verdict} | {self.first_s:.0f} s | {self.again_ms:.0f} ms"
             f" | {self.megabytes:.0f} MB | {tests} | {self.cause} |"
         )
+
+
+def history(project: Project) -> Path:
+    """Fetch the history of a project, once."""
+    name = "+".join(project.address.rstrip("/").split("/")[-2:])
+    path = CACHE / "git" / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["git", "clone", "--quiet", "--bare", project.address, str(path)], check=True, timeout=600)
+    return path
 
 
 def archive(project: Project) -> Path:
@@ -101,9 +121,16 @@ def archive(project: Project) -> Path:
 
 def unpacked(project: Project, folder: Path) -> Path:
     """A repository with the project in one commit."""
-    with tarfile.open(archive(project)) as opened:
-        opened.extractall(folder / "all", filter="data")
-    repo = next(each for each in (folder / "all").iterdir() if each.is_dir())
+    if project.registry == "git":
+        repo = folder / project.name
+        words = ["git", "-C", str(history(project)), "archive", "--format=tar", project.version]
+        packed = subprocess.run(words, check=True, capture_output=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(packed)) as opened:
+            opened.extractall(repo, filter="data")
+    else:
+        with tarfile.open(archive(project)) as opened:
+            opened.extractall(folder / "all", filter="data")
+        repo = next(each for each in (folder / "all").iterdir() if each.is_dir())
     subprocess.run([*GIT, "-C", str(repo), "init", "--quiet", "--initial-branch=main"], check=True)
     subprocess.run([*GIT, "-C", str(repo), "add", "--all", "--force"], check=True)
     subprocess.run([*GIT, "-C", str(repo), "commit", "--quiet", "--message", "As it was released"], check=True)
@@ -112,7 +139,8 @@ def unpacked(project: Project, folder: Path) -> Path:
 
 async def tried(application: Application, project: Project) -> Outcome:
     """Set one project up twice, and run its tests without a network."""
-    outcome, environments, run = Outcome(project.name, project.build), application.environments, f"bench-{project.name}"
+    outcome = Outcome(project.name, project.build, project.version, project.language)
+    environments, run = application.environments, f"bench-{project.name}"
     assert environments is not None
     with tempfile.TemporaryDirectory() as folder:
         repo = await asyncio.to_thread(unpacked, project, Path(folder))
@@ -170,19 +198,36 @@ def _last_line(text: str) -> str:
     return told[-1][:150].replace("|", "/") if told else ""
 
 
-async def main(names: list[str]) -> None:
+def summary(outcomes: list[Outcome]) -> str:
+    """How many of each language, and the causes of the others."""
+    lines: list[str] = []
+    for language in dict.fromkeys(each.language for each in outcomes):
+        of_it = [each for each in outcomes if each.language == language]
+        sets, passes = sum(each.collected for each in of_it), sum(each.green for each in of_it)
+        lines.append(f"{language}: {len(of_it)} projects, {sets} set up, {passes} with a passing test command")
+    return "\n".join(lines)
+
+
+async def main(words: list[str]) -> None:
+    names = [word for word in words if word != "--again"]
     listed = [Project(**each) for each in tomllib.loads(_LIST.read_text(encoding="utf-8"))["project"]]
-    wanted = [each for each in listed if not names or each.name in names]
-    outcomes: list[Outcome] = []
+    measured: dict[str, Outcome] = {}
+    if _RESULTS.exists():
+        known = json.loads(_RESULTS.read_text(encoding="utf-8"))
+        measured = {each["name"]: Outcome(**each) for each in known}
     print("| project | built with | | first | known | size | its tests | what is missing |")
     print("|---|---|---|---|---|---|---|---|")
     async with open_application(read_settings()) as application:
-        for project in wanted:
-            outcomes.append(await tried(application, project))
-            print(outcomes[-1].row, flush=True)
-    passes, sets = sum(each.green for each in outcomes), sum(each.collected for each in outcomes)
-    print(f"\n{len(outcomes)} projects: {sets} set up, {passes} with a passing test command.", flush=True)
-    (CACHE / "environments.json").write_text(json.dumps([asdict(each) for each in outcomes], indent=2))
+        for project in listed:
+            old = measured.get(project.name)
+            if names and project.name not in names:
+                continue
+            if old is None or old.version != project.version or "--again" in words:
+                measured[project.name] = await tried(application, project)
+                order = [measured[each.name] for each in listed if each.name in measured]
+                _RESULTS.write_text(json.dumps([asdict(each) for each in order], indent=1) + "\n", encoding="utf-8")
+            print(measured[project.name].row, flush=True)
+    print(f"\n{summary([measured[each.name] for each in listed if each.name in measured])}", flush=True)
 
 
 if __name__ == "__main__":

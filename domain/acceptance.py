@@ -2,11 +2,22 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from domain.evidence import CommandRun, TestReport
 from domain.text.untrusted import json_value
 
-__all__ = ["MANIFESTS", "below", "environment", "find_acceptance", "pytest_command", "run_in"]
+__all__ = [
+    "MANIFESTS",
+    "below",
+    "environment",
+    "find_acceptance",
+    "narrowed",
+    "package_named",
+    "pytest_command",
+    "run_in",
+    "seconds_after",
+]
 
 Manifests = Mapping[str, str]
 """Path → text of the files named in ``MANIFESTS`` that exist at the top of the repository."""
@@ -65,6 +76,14 @@ def make_command(_: Sequence[str], manifests: Manifests) -> str | None:
     return None
 
 
+LEAST_SECONDS = 600.0
+SLOW_SECONDS = 60.0
+"""A suite that takes less is run whole each time: it shows more than the tests that failed."""
+MOST_NARROWED = 20
+_PACKAGES = frozenset(("package.json", "pyproject.toml", "setup.py", "setup.cfg", "Cargo.toml", "go.mod", "pom.xml"))
+_PLAIN_PYTEST = re.compile(r"(?:python3? -m )?pytest(?: -{1,2}[\w-]{1,40}(?:=[\w./-]{1,80})?){0,8}")
+_PLACE = re.compile(r"[\w.@+-]{1,100}(?:/[\w.@+-]{1,100}){0,20}")
+
 # The most specific first: a Makefile mostly calls one of the others, with more around it.
 _FINDERS: tuple[Callable[[Sequence[str], Manifests], str | None], ...] = (
     pytest_command,
@@ -114,3 +133,42 @@ def run_in(command: str, folder: str, paths: Sequence[str]) -> str:
     source = any(path.startswith("src/") and path.endswith(".py") for path in paths)
     variables = 'PYTHONPATH="$PWD/src:$PWD:$PYTHONPATH" ' if source else ""
     return f"cd {shlex.quote(folder)} && {variables}{command}"
+
+
+def seconds_after(baseline: CommandRun) -> float:
+    """How long a later run of the acceptance command may take: three times what it took before the change.
+
+    Ten minutes at least. One that did not come to its end gets no more than it had.
+    """
+    took = baseline.duration_ms / 1_000
+    return max(LEAST_SECONDS, took if baseline.ended == "timeout" else 3 * took)
+
+
+def narrowed(command: str, baseline: CommandRun, report: TestReport | None) -> str:
+    """Return the narrowest command that shows the failure of a slow suite; the whole one where that is not known.
+
+    It is for the rounds of a coder. What is proved in the end, the whole command proves.
+    """
+    slow = baseline.ended == "exit" and not baseline.ok and baseline.duration_ms >= SLOW_SECONDS * 1_000
+    if not slow or report is None or not _PLAIN_PYTEST.fullmatch(command):
+        return command
+    names = sorted({case.id for case in report.cases})
+    named = report.runner == "pytest" and len(report.cases) == report.failed + report.errors
+    if not named or not 0 < len(names) <= MOST_NARROWED:
+        return command
+    return f"{command} {' '.join(shlex.quote(name) for name in names)}"
+
+
+def package_named(text: str, paths: Sequence[str]) -> str:
+    """Return the folder of the one package of a repository with several that a task names; empty: none, or more."""
+    folders = {path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] in _PACKAGES and "/" in path}
+    named = {folder for word in _PLACE.findall(text[:20_000]) for folder in _above(word) if folder in folders}
+    # Of a package and what lies in it the inner one is meant.
+    inner = {each for each in named if not any(other.startswith(f"{each}/") for other in named)}
+    return inner.pop() if len(inner) == 1 else ""
+
+
+def _above(place: str) -> Iterator[str]:
+    """A place and every folder around it."""
+    parts = place.strip(".").split("/")
+    yield from ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))

@@ -211,6 +211,8 @@ class Proof:
     """Tests that failed on the base and pass now, where the suite was and is red."""
     still_failing: tuple[str, ...] = ()
     """Tests at which ``run`` failed, where all of them failed on the base, too, and the task is not about them."""
+    flaky: tuple[str, ...] = ()
+    """Tests that failed in one of two runs on the same tree and passed in the other."""
 
     @property
     def ok(self) -> bool:

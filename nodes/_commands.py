@@ -80,6 +80,8 @@ def beside_base(proof: Proof) -> tuple[str, ...]:
         more = len(proof.still_failing) - 10
         names = ", ".join(proof.still_failing[:10]) + (f" and {more} more" if more > 0 else "")
         lines.append(f"still failing as before: {names}")
+    if proof.flaky:
+        lines.append(f"flaky, they failed once and passed once: {', '.join(proof.flaky[:10])}")
     return tuple(lines)
 
 

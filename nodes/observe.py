@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
 from domain import CommandRun, Ending, Plan, Task
+from domain.acceptance import narrowed
 from domain.coder import CoderTurn, DoneAction, OpenQuestion, RunAction
 from domain.evidence import Comparison, Evidence, Finding, compared_with_baseline
 from domain.limits import LAST_TURNS, LOOP, NO_ACTION, SILENT, TURNS, TURNS_SPENT, looping, turns_left, verdict_on
@@ -240,10 +241,13 @@ def _comparison(state: ObserveInput, attempt: Attempt) -> Comparison | None:
     if not attempt.runs or attempt.runs[-1].ok or attempt.refused:
         return None
     task, last, base = state["task"], attempt.runs[-1], state["baseline"]
+    before = read_report(plain(base))
     if last.command != base.command:
-        return None
+        if before is None or last.command != narrowed(base.command, base, before):
+            return None
+        before = replace(before, passed=0)  # of a slow suite what failed is run alone
     comparison = compared_with_baseline(
-        (base, read_report(plain(base))),
+        (base, before),
         (last, read_report(plain(last))),
         asked=f"{task.text}\n{task.accept or ''}",
     )

@@ -23,7 +23,6 @@ from sandbox.environments import declared_packages
 
 SMALL_TASK = 200
 """Characters; a shorter task with a failing acceptance command gets a one-step plan without a model."""
-BASELINE_SECONDS = 600.0
 GLANCE_SECONDS = 10.0
 """Where the repair engine works alone: it runs the tests itself, and tells one that hangs from a slow one."""
 NOT_FOUND = (126, 127)
@@ -61,6 +60,8 @@ class Planner:
     prompt: PromptSource
     clock: Clock
     tracer: Tracer
+    test_minutes: float = 20.0
+    """How long the acceptance command may take before the change; later runs follow what it took."""
 
     async def __call__(self, state: PlanInput) -> PlanUpdate:
         run, task, pinned = state["run"], state["task"], state["pinned"]
@@ -72,7 +73,7 @@ class Planner:
         repair_only = await self.roster.model("coder", selection(state)) is None and any(
             path.endswith(".py") for path in paths
         )
-        seconds = GLANCE_SECONDS if repair_only else BASELINE_SECONDS
+        seconds = GLANCE_SECONDS if repair_only else self.test_minutes * 60
         masker = await self.masks(run)
         shell = partial(workspace.shell, command, timeout_s=seconds, env=environment(paths, REPO))
         baseline = await run_command(self.tracer, command, shell, masker=masker)
@@ -83,6 +84,13 @@ class Planner:
                 f"The acceptance command cannot be run in the sandbox: {command!r} ({plain(baseline)[-300:]})",
                 code="acceptance_not_found",
                 hint="Check its spelling, or use an image that has it (SIGNOFF_SANDBOX_IMAGE).",
+            )
+        if baseline.ended == "timeout" and not repair_only:
+            announce(
+                "note",
+                f"The acceptance command did not come to its end within {self.test_minutes:g} minutes.",
+                subject="slow_tests",
+                hint="Name a narrower one (--accept), or give it more time (SIGNOFF_TEST_MINUTES).",
             )
         if not baseline.ok and (lacking := await self.lacking_environment(run, snapshot.tree, paths, baseline)):
             raise lacking

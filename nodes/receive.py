@@ -12,7 +12,7 @@ from opentelemetry.trace import Tracer
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Exhausted, Refused, Spent, Task
-from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
+from domain.acceptance import MANIFESTS, below, find_acceptance, package_named, run_in
 from domain.limits import ensure_within
 from domain.work import PublishTarget
 from models import SelectionContext
@@ -22,7 +22,7 @@ from nodes._models import Clock, Roster
 from nodes._rating import workspace_policy
 from nodes.publishing import Publisher
 from sandbox import Pinned, Store, Texts, bring
-from sandbox.environments import Environments, Recipe, Setup, SetupProgress
+from sandbox.environments import Environments, Recipe, Setup, SetupProgress, lfs_pointers
 
 _TASK = TypeAdapter(Task)
 
@@ -158,6 +158,17 @@ class Receiver:
         for each in empty:
             announce("note", each[:1].upper() + each[1:], code="submodule_missing")
         paths = await self.store.files(run, pinned.tree)
+        if pointers := await lfs_pointers(self.store, run, pinned.tree, paths):
+            named = f"{', '.join(pointers[:5])}{' …' if len(pointers) > 5 else ''}"  # noqa: PLR2004
+            announce(
+                "note",
+                f"{len(pointers)} files are pointers of Git LFS, their content is not here: {named}",
+                code="lfs_missing",
+                hint="Tests that open them cannot pass: leave those out (--accept), or keep small files in git.",
+            )
+        if not pinned.folder and (package := package_named(task.text, paths)):
+            pinned = self.store.focus(run, package)
+            announce("note", f"The task is about the package {package}.", subject="package", folder=package)
         await workspace_policy(self.store, run)  # a mistake in it is told now, not in the middle of the run
         expert = task.expert or self.roster.choose_expert(task.text, paths)
         self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run

@@ -13,7 +13,7 @@ from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
 from domain import CommandRun, Ending, Exhausted, Refused, Review, Spent, Task
-from domain.acceptance import environment
+from domain.acceptance import environment, seconds_after
 from domain.evidence import Finding, LeftOut, Proof, compared_with_baseline
 from domain.masking import Masker, without_echoes
 from domain.reports import read_report
@@ -80,11 +80,11 @@ class Reviewer:
         diff = await self.store.diff(run, base, tree)
         readable = await texts.diff(base, tree, diff)
         changed = await self.store.changed(run, base, tree)
-        ran = await self._run(run, tree, task, masker)
-        proof = Proof(command=masker.text(task.accept or ""), tree=tree, run=clip(ran), report=await counted(ran))
+        limit = max(PROOF_SECONDS, seconds_after(state["baseline"]))
+        proof, twice = await self.proved(run, tree, task, masker, limit, state["baseline"])
         tests = [path for path in changed if is_test(path)]
         proof, seconds = await self._against_base(state, proof, tests, masker)
-        spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000 + seconds)
+        spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000 + seconds + twice)
         findings = (
             *failed_proof(proof, state["snapshot"].left_out, state.get("submodules", ())),
             *unproved(proof, changed),
@@ -119,13 +119,38 @@ class Reviewer:
             )
         return update
 
-    async def _run(self, run: str, tree: str, task: Task, masker: Masker) -> CommandRun:
+    async def proved(  # noqa: PLR0917
+        self, run: str, tree: str, task: Task, masker: Masker, limit: float, baseline: CommandRun
+    ) -> tuple[Proof, float]:
+        """The proof on a clean checkout, and the seconds of a run before it that counts no more.
+
+        A test that passed before the change and fails now is run again, with all others: one that then passes is
+        flaky, and named. What fails twice is what fails.
+        """
+        ran, command = await self._run(run, tree, task, masker, limit), masker.text(task.accept or "")
+        report = await counted(ran)
+        proof = Proof(command=command, tree=tree, run=clip(ran), report=report)
+        failed = {case.id for case in report.cases} if report is not None and ran.ended == "exit" else set[str]()
+        before = read_report(plain(baseline))
+        if ran.ok or not failed or (before is not None and failed <= {case.id for case in before.cases}):
+            return proof, 0.0
+        announce("note", f"Run again: {', '.join(sorted(failed)[:5])} failed.", subject="flaky_tests")
+        again = await self._run(run, tree, task, masker, limit)
+        second = await counted(again)
+        still = {case.id for case in second.cases} if second is not None else set[str]()
+        if second is None or again.ended != "exit" or (not again.ok and not still):
+            return proof, again.duration_ms / 1_000
+        flaky = tuple(sorted(failed ^ still))
+        if flaky:
+            announce("note", f"Flaky, they failed once and passed once: {', '.join(flaky[:5])}", subject="flaky_tests")
+        proof = Proof(command=command, tree=tree, run=clip(again), report=second, flaky=flaky)
+        return proof, ran.duration_ms / 1_000
+
+    async def _run(self, run: str, tree: str, task: Task, masker: Masker, limit: float) -> CommandRun:
         """Run the acceptance command on a tree, in a fresh sandbox that the agent never touched."""
         command = task.accept or ""
         env = environment(await self.store.files(run, tree), REPO)
-        verify = partial(
-            self.workspaces.verify, run, tree, command, timeout_s=PROOF_SECONDS, env=env, profile=task.profile
-        )
+        verify = partial(self.workspaces.verify, run, tree, command, timeout_s=limit, env=env, profile=task.profile)
         return await run_command(self.tracer, command, verify, masker=masker, clean_checkout=True)
 
     async def _against_base(
@@ -153,7 +178,7 @@ class Reviewer:
             run = state["run"]
             alone = await self.store.with_files(run, state["pinned"].tree, proof.tree, tests)
             announce("note", f"The change's tests alone, on the base: {', '.join(tests[:5])}", subject="red_first")
-            ran = await self._run(run, alone, task, masker)
+            ran = await self._run(run, alone, task, masker, max(PROOF_SECONDS, seconds_after(state["baseline"])))
             seconds, report = ran.duration_ms / 1_000, await counted(ran)
             proof = replace(proof, base=clip(ran), base_report=report, base_with="tests")
             if comparison is not None and report is not None:

@@ -72,6 +72,7 @@ _POOL = ("sandbox_warm", "sandbox_warm_most", "sandbox_idle_minutes")
 _EGRESS = ("egress_hosts", "egress_private", "egress_env", "egress_ca", "egress_upload_mb", "egress_connections")
 _SETUP = (
     "setup_network",
+    "setup_credentials",
     "setup_images",
     "setup_minutes",
     "setup_mb",

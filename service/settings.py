@@ -1,5 +1,7 @@
 """Settings: what the environment says, with defaults and meanings. The only module of the product that reads it."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
@@ -168,8 +170,14 @@ class Settings(Reporting):
         "package registries. off: never; hosts: those of SIGNOFF_EGRESS_HOSTS; registries: also those that pip and npm "
         "of the image use by themselves.",
     )
+    setup_credentials: str = Field(
+        default="",
+        description="Where logins for private package indexes are, for set-ups alone: HOST=env:NAME or HOST=file:PATH, "
+        "with commas between. The variable or file holds user:password, or a token. The hosts have to be allowed, too.",
+    )
     setup_images: str = Field(
-        default="signoff-sandbox-build:latest,signoff-sandbox-node:latest",
+        default="signoff-sandbox-build:latest,signoff-sandbox-node:latest,signoff-sandbox-go:latest,"
+        "signoff-sandbox-rust:latest,signoff-sandbox-java:latest",
         description="Images besides SIGNOFF_SANDBOX_IMAGE that an environment may be put on, with commas between: the "
         "first that is there and has the programs is taken.",
     )
@@ -182,6 +190,13 @@ class Settings(Reporting):
     )
     setup_upload_mb: float = Field(default=64.0, ge=0, description="What one set-up may send, TLS handshakes included.")
     setup_connections: int = Field(default=20_000, ge=1, description="Connections one set-up may make.")
+
+    test_minutes: float = Field(
+        default=20.0,
+        gt=0,
+        description="How long the acceptance command may take before anything is changed. Later runs of it may take "
+        "three times as long as that one did, ten minutes at least.",
+    )
 
     host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
     port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")
@@ -262,6 +277,11 @@ class Settings(Reporting):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
+    def index_logins(self) -> Mapping[str, str | None]:
+        """Host of a package index → what its variable or file holds now; None where there is no such thing."""
+        pairs = [part.strip().partition("=") for part in self.setup_credentials.split(",") if part.strip()]
+        return {host.strip().lower(): _referenced(where.strip()) for host, _, where in pairs}
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
@@ -276,7 +296,20 @@ class Settings(Reporting):
         # What the percent signs of the URL stand for; the redactor knows the other spellings.
         password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None
         values = tuple(secret.get_secret_value() for secret in fields if secret and secret.get_secret_value())
+        for login in filter(None, self.index_logins().values()):
+            values = (*values, login.rpartition(":")[2].strip(), login.strip())
         return (*values, unquote(password)) if password else values
+
+
+def _referenced(where: str) -> str | None:
+    """The text that ``env:NAME`` or ``file:PATH`` stands for."""
+    kind, _, name = where.partition(":")
+    if kind == "env":
+        return os.environ.get(name)
+    try:
+        return Path(name).read_text(encoding="utf-8").strip() if kind == "file" else None
+    except (OSError, ValueError):
+        return None
 
 
 def read_settings() -> Settings:

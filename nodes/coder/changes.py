@@ -13,7 +13,7 @@ from opentelemetry.trace import Tracer
 
 from approvals import Ballots, action_digest, refusal
 from domain import Action, CodeChange, CommandRun, Refused, Risk, SandboxLost, SignoffError, Spent
-from domain.acceptance import environment
+from domain.acceptance import environment, seconds_after
 from domain.change import mode_changes
 from domain.progress import Attempt, Pending
 from nodes._commands import clip, listed, run_command
@@ -21,7 +21,7 @@ from nodes._events import announce
 from nodes._masking import Masks, unmasked
 from nodes._models import Require
 from nodes._rating import denied, rate, ruled, shell_arguments
-from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of, lane_of
+from nodes.coder.slices import ExecuteInput, ExecuteUpdate, lane_of, shown_by
 from risk import RiskEngine
 from sandbox import REPO, Deliverable, Snapshot, Store, Workspace, Workspaces
 
@@ -146,7 +146,13 @@ class ChangeRunner:
         return replace(attempt, touched=tuple(touched[:500]), runs=tuple(runs))
 
     async def run(
-        self, state: ExecuteInput, workspace: Workspace, command: str, *, known: CommandRun | None = None
+        self,
+        state: ExecuteInput,
+        workspace: Workspace,
+        command: str,
+        *,
+        known: CommandRun | None = None,
+        seconds: float = COMMAND_SECONDS,
     ) -> CommandRun:
         """Run one command of a change that was rated, with the network that the rating was told about."""
         await self.ensure_alive(state)
@@ -157,7 +163,7 @@ class ChangeRunner:
 
             return clip(await run_command(self.tracer, command, as_known, masker=await self.masks(state["run"])))
         await workspace.permit(state["task"].profile)
-        shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=await self.env(state))
+        shell = partial(workspace.shell, command, timeout_s=seconds, env=await self.env(state))
         try:
             return clip(await run_command(self.tracer, command, shell, masker=await self.masks(state["run"])))
         finally:
@@ -167,7 +173,8 @@ class ChangeRunner:
         self, state: ExecuteInput, work: Deliverable, attempt: Attempt, *, known: CommandRun | None = None
     ) -> Attempt:
         """The attempt with the acceptance command run behind it."""
-        run = await self.run(state, work.workspace, accept_of(state), known=known)
+        seconds = seconds_after(state["baseline"])
+        run = await self.run(state, work.workspace, shown_by(state), known=known, seconds=seconds)
         return replace(attempt, runs=(*attempt.runs, run))
 
     async def saved(

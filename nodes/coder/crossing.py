@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from domain import Exhausted, Spent
-from domain.acceptance import environment
+from domain.acceptance import environment, seconds_after
 from domain.evidence import Crossing
 from domain.limits import ensure_within
 from domain.progress import CandidateLoop
@@ -14,7 +14,7 @@ from models import compared, passes_everything
 from nodes._commands import counted, ending, plain, run_command
 from nodes._events import announce
 from nodes._models import Clock
-from nodes.coder.changes import COMMAND_SECONDS, ChangeRunner
+from nodes.coder.changes import ChangeRunner
 from nodes.coder.slices import ExecuteInput, accept_of
 from sandbox import REPO
 
@@ -65,7 +65,13 @@ class CrossedTests:
         announce("note", f"{one.id} with the tests of {author.id}", subject="crossed_tests", tests=list(author.tests))
         env = environment(await changes.store.files(run, tree), REPO)
         verify = partial(
-            changes.workspaces.verify, run, tree, command, timeout_s=COMMAND_SECONDS, env=env, profile=task.profile
+            changes.workspaces.verify,
+            run,
+            tree,
+            command,
+            timeout_s=seconds_after(state["baseline"]),
+            env=env,
+            profile=task.profile,
         )
         masker = await changes.masks(run)
         ran = await run_command(changes.tracer, command, verify, masker=masker, clean_checkout=True)

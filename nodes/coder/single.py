@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from domain import CodeChange, CommandRun, ContextTooLong, Exhausted, Risk, Spent, Step, Transient
+from domain.acceptance import seconds_after
 from domain.limits import ensure_within
 from domain.progress import Attempt, Selection
 from domain.reports import read_report
@@ -19,7 +20,7 @@ from nodes._models import Clock, Roster, selection
 from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
 from nodes.coder.candidates import ProviderAnswer, affordable, propose, selection_of, together
-from nodes.coder.changes import COMMAND_SECONDS, ChangeRunner, label_of, refused
+from nodes.coder.changes import ChangeRunner, label_of, refused
 from nodes.coder.context import RecentTrees, news
 from nodes.coder.edits import fitted_to_files
 from nodes.coder.judge import judge
@@ -121,7 +122,7 @@ class SingleAnswer:
             lane="candidate",
             accept=accept_of(state),
             env=await changes.env(state),
-            seconds=COMMAND_SECONDS,
+            seconds=seconds_after(state["baseline"]),
             tracer=changes.tracer,
             before=read_report(plain(state["baseline"])),
             automatic=automatic,

@@ -3,10 +3,13 @@
 from typing import NotRequired, TypedDict
 
 from domain import CommandRun, Plan, Spent, Task, Verdict
+from domain.acceptance import narrowed
 from domain.coder import CoderTurn, OpenQuestion
 from domain.evidence import Evidence
 from domain.progress import Attempt, CandidateLoop, Pending, Selection, working
+from domain.reports import read_report
 from models import Message
+from nodes._commands import plain
 from sandbox import Pinned, Snapshot
 
 
@@ -57,6 +60,11 @@ class ExecuteUpdate(TypedDict, total=False):
 def accept_of(state: ExecuteInput) -> str:
     """The task's own acceptance command: a plan may not make it easier to be right."""
     return state["task"].accept or ""
+
+
+def shown_by(state: ExecuteInput) -> str:
+    """What shows in the coder's rounds whether the failure is gone: of a slow suite the tests that failed before."""
+    return narrowed(accept_of(state), state["baseline"], read_report(plain(state["baseline"])))
 
 
 def lane_of(state: ExecuteInput) -> str:

@@ -29,7 +29,7 @@ from sandbox.docker.remote import RemoteSandbox
 from sandbox.docker.stream import over
 from sandbox.egress.gateway import EgressGateway
 from sandbox.egress.policy import Egress
-from sandbox.egress.proxy import Witness, write_log
+from sandbox.egress.proxy import Resolve, Witness, resolve, write_log
 from sandbox.inside import sources
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ class Docker:
         timeout_s: how long it may take to answer.
         egress: whom commands of the profile ``packages`` may speak to; None: nobody.
         witness: told about every connection that was tried.
+        resolve: finds the addresses of the hosts that may be spoken to.
         probed: False gives out sandboxes that cannot really work, too; for the attack suite.
         unhardened: True goes on where the engine lacks a protection; somebody has to say so.
     """
@@ -55,11 +56,12 @@ class Docker:
         timeout_s: int = 60,
         egress: Egress | None = None,
         witness: Witness = write_log,
+        resolve: Resolve = resolve,
         probed: bool = True,
         unhardened: bool = False,
     ) -> None:
         self.address, self._timeout, self._owner = base_url, timeout_s, owner()
-        self._egress, self._witness, self._probed = egress, witness, probed
+        self._egress, self._witness, self._resolve, self._probed = egress, witness, resolve, probed
         self._unhardened, self._filtered = unhardened, True
         self._sound: set[tuple[str, str]] = set()
         self._client: docker.APIClient | None = None
@@ -109,6 +111,7 @@ class Docker:
             timeout_s=self._timeout,
             egress=egress,
             witness=witness,
+            resolve=self._resolve,
             probed=self._probed,
             unhardened=self._unhardened,
         )
@@ -160,7 +163,7 @@ class Docker:
             image_digest=image["Id"],
             environment=environment,
             discard=partial(self._discard, name),
-            outside=EgressGateway(self._egress, self._witness),
+            outside=EgressGateway(self._egress, self._witness, self._resolve),
         )
         self._sandboxes[name] = sandbox
         return sandbox

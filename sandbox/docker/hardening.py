@@ -42,7 +42,7 @@ _SEALED: Final[Mapping[str, Any]] = {
 
 
 def system_path(path: str) -> str:
-    """Return an image's search path without what belongs to an environment."""
+    """Return an image's search path without what belongs to an environment: nothing of that is PID 1."""
     return ":".join(place for place in path.split(":") if not place.startswith(ROOT))
 
 
@@ -94,7 +94,7 @@ def create_body(
     }
     return {
         "Image": image,
-        **({"Env": [f"PATH={system_path(path)}"]} if ROOT in path else {}),  # PID 1 is none of what a set-up installed
+        "Env": [f"PATH={system_path(path)}", "LD_LIBRARY_PATH="] if ROOT in path else [],
         "Entrypoint": ["python3"],
         "Cmd": ["-I", "-S", "-c", BOOT],  # isolated, without ``site``: nothing of the image decides what PID 1 loads
         "User": f"{UID}:{UID}",

@@ -78,6 +78,7 @@ class RemoteSandbox:
         variables = {**self._environment, **self._outside.environment, **(env or {})}
         if variables["PATH"] == SYSTEM_PATH:  # our own scripts: what the image itself has, wherever that is
             variables["PATH"] = self._system_path
+            variables.pop("LD_LIBRARY_PATH", None)
         header = {
             "op": "run",
             "argv": list(argv),

@@ -5,7 +5,7 @@ from typing import Protocol
 from domain import CommandRun, SandboxLost
 from sandbox.channel import RunnerChannel
 from sandbox.egress.policy import Egress, check_rules
-from sandbox.egress.proxy import Proxy, Witness
+from sandbox.egress.proxy import Proxy, Resolve, Witness, resolve
 from sandbox.egress.tunnel import EgressTunnel
 from sandbox.inside.tunnel import PORT
 
@@ -26,8 +26,8 @@ class CommandRunner(Protocol):
 class EgressGateway:
     """Opens and shuts the way, and says what commands must know about it."""
 
-    def __init__(self, rules: Egress | None, witness: Witness) -> None:
-        self._rules, self._witness = rules, witness
+    def __init__(self, rules: Egress | None, witness: Witness, resolve: Resolve = resolve) -> None:
+        self._rules, self._witness, self._resolve = rules, witness, resolve
         self._proxy: Proxy | None = None
         self._tunnel: EgressTunnel | None = None
         self.environment: dict[str, str] = {}
@@ -36,7 +36,7 @@ class EgressGateway:
         """Let commands reach what the rules allow. Raises ``Refused`` or ``SandboxLost``."""
         rules = check_rules(self._rules)
         if self._proxy is None:
-            proxy = Proxy(rules, run=run, sandbox=sandbox.id, witness=self._witness)
+            proxy = Proxy(rules, run=run, sandbox=sandbox.id, witness=self._witness, resolve=self._resolve)
             self._tunnel = EgressTunnel(channel, proxy.serve)
             await self._tunnel.open()
             if rules.ca:

@@ -6,13 +6,15 @@ is the only one in which ``/opt/env`` can be written to.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from domain import CommandRun, Refused, value
+from domain import CommandRun, Refused, SandboxLost, value
 from domain.environment_faults import EnvironmentFault, environment_faults, plain_name
 from sandbox.contract import REPO, Backend, Spec
+from sandbox.environments.credentials import Credentials, unauthorized_host
 from sandbox.environments.layer import LayerSize, sealed_layer
 from sandbox.environments.recipe import Recipe, SetupStep, quoted
 from sandbox.inside import SYSTEM_PATH, environment_script
@@ -36,6 +38,8 @@ ls {_PARTS}
 """
 """In parts, because a file is read as a whole."""
 _TIDY_S = 300.0
+_HOME = "/work/home"
+_NOTHING_THERE = "(from versions: none)"
 
 
 @value
@@ -84,6 +88,7 @@ class EnvironmentBuilder:
     backend: Backend
     store: Store
     most_bytes: int
+    credentials: Credentials = field(default_factory=Credentials)
 
     async def build(
         self, run: str, pinned: Pinned, recipe: Recipe, spec: Spec, archive: Path, *, seconds: float, progress: Progress
@@ -91,7 +96,8 @@ class EnvironmentBuilder:
         """Carry a recipe out on the files of a run's base, and write the layer to ``archive``.
 
         Raises:
-            Refused: ``setup_failed``, with the end of what was printed, or ``setup_timeout``.
+            Refused: ``setup_failed``, with the end of what was printed, ``setup_unauthorized``, ``setup_leaked`` or
+                ``setup_timeout``.
             SandboxLost: the sandbox went away.
         """
         ends = time.monotonic() + seconds
@@ -99,7 +105,7 @@ class EnvironmentBuilder:
         workspace = Workspace(sandbox, self.store, run, pinned)
         try:
             await workspace.fill(self.store.whole(run, pinned.tree))
-            setup = _Setup(workspace, recipe, ends)
+            setup = _Setup(workspace, recipe, ends, self.credentials)
             results: list[StepResult] = []
             for number, step in enumerate(recipe.steps, 1):
                 progress(SetupProgress(step=number, steps=len(recipe.steps) + 1, title=step.title))
@@ -113,7 +119,7 @@ class EnvironmentBuilder:
             size = await self._sent(workspace, archive)
         finally:
             await workspace.close()
-        output = "" if ran is None or ran.ok else tail_of(ran)
+        output = "" if ran is None or ran.ok else setup.tail_of(ran)
         return BuildReport(
             steps=(*results, *more),
             collected=ran is None or ran.ok,
@@ -128,10 +134,10 @@ class EnvironmentBuilder:
         argv = ["python3", "-I", "-S", "-c", environment_script(), "collect"]
         collected = await workspace.run(argv, cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=_TIDY_S)
         if not collected.ok:
-            raise failed("its files could not be collected", tail_of(collected))
+            raise failed("its files could not be collected", _text(collected)[-TAIL:])
         ran = await workspace.run(["sh", "-c", _PACK], cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=_SEND_S)
         if not ran.ok:
-            raise failed("it could not be packed", tail_of(ran))
+            raise failed("it could not be packed", _text(ran)[-TAIL:])
         sent, left = archive.with_suffix(".sent"), self.most_bytes + (64 << 20)
         try:
             with sent.open("wb") as file:
@@ -147,27 +153,39 @@ class EnvironmentBuilder:
 
     def _sealed(self, sent: Path, archive: Path) -> LayerSize:
         with sent.open("rb") as theirs, archive.open("wb") as ours:
-            return sealed_layer(theirs, ours, below=ROOT.removeprefix("/"), most_bytes=self.most_bytes)
+            return sealed_layer(
+                theirs,
+                ours,
+                below=ROOT.removeprefix("/"),
+                most_bytes=self.most_bytes,
+                forbidden=self.credentials.needles,
+            )
 
 
 class _Setup:
     """The steps of one recipe, in one sandbox, until its time is over."""
 
-    def __init__(self, workspace: Workspace, recipe: Recipe, ends: float) -> None:
-        self._workspace, self._recipe, self._ends = workspace, recipe, ends
+    def __init__(self, workspace: Workspace, recipe: Recipe, ends: float, credentials: Credentials) -> None:
+        self._workspace, self._recipe, self._ends, self._credentials = workspace, recipe, ends, credentials
         self._folder = f"{REPO}/{recipe.folder}" if recipe.folder else REPO
 
     async def step(self, step: SetupStep) -> StepResult:
         """Carry one step out: its commands are tried in their order until one passes."""
         began, output = time.monotonic(), ""
         for command in step.commands:
-            ran = await self._run(command)
+            async with self._logged_in() as variables:
+                ran = await self._run(command, variables)
             if ran.ok:
                 return StepResult(title=step.title, ok=True, seconds=time.monotonic() - began, reason=step.reason)
-            output = output or tail_of(
-                ran
-            )  # the first way is the right one: its failure says more than those of others
+            # The first way is the right one: its failure says more than those of others.
+            output = output or self.tail_of(ran)
         if step.needed:
+            if _NOTHING_THERE in output:  # pip says nothing louder of an index that wants a login
+                async with self._logged_in() as variables:
+                    output += self.tail_of(await self._run(step.commands[0].replace(" --quiet ", " -vv "), variables))
+            hosts = [each.host for each in self._credentials.logins]
+            if (host := unauthorized_host(output, hosts)) is not None:
+                raise _unauthorized(host, output, known=host in hosts)
             raise failed(f"{step.title[:1].lower()}{step.title[1:]} did not work", output)
         return StepResult(
             title=step.title, ok=False, seconds=time.monotonic() - began, reason=step.reason, output=output
@@ -180,7 +198,7 @@ class _Setup:
             return None, ()
         ran, tried = await self._run(self._recipe.check), set[str]()
         for _ in range(ROUNDS if "python" in self._recipe.languages else 0):
-            faults = environment_faults(_text(ran), (), self._recipe.declared) if not ran.ok else ()
+            faults = environment_faults(self._text(ran), (), self._recipe.declared) if not ran.ok else ()
             wanted = {each.package for each in faults if each.kind in {"module", "plugin"} and each.package} - tried
             if not wanted:
                 break
@@ -195,20 +213,48 @@ class _Setup:
             ran = await self._run(self._recipe.check)
         return ran, tuple(more)
 
-    async def _run(self, command: str) -> CommandRun:
+    @asynccontextmanager
+    async def _logged_in(self) -> AsyncGenerator[Mapping[str, str]]:
+        """Lay the credentials into the home folder for as long as one step runs."""
+        files = self._credentials.files()
+        for name, text in files.items():
+            await self._workspace.write(f"{_HOME}/{name}", text.encode(), mode=0o600)
+        own = await self._npmrc() if files else ""
+        try:
+            yield self._credentials.variables(own)
+        finally:
+            for name in files:
+                with suppress(Refused, SandboxLost):  # the step may have removed it, or the sandbox is gone
+                    await self._workspace.delete(f"{_HOME}/{name}")
+
+    async def _npmrc(self) -> str:
+        """The project's own file, which may want tokens in variables."""
+        with suppress(Refused):
+            return (await self._workspace.read(f"{self._folder}/.npmrc", limit=1 << 16)).decode(errors="replace")
+        return ""
+
+    def tail_of(self, ran: CommandRun) -> str:
+        """The end of what a command printed, as it may be shown."""
+        return self._text(ran)[-TAIL:]
+
+    def _text(self, ran: CommandRun) -> str:
+        return self._credentials.masker.text(_text(ran)) if self._credentials.logins else _text(ran)
+
+    async def _run(self, command: str, variables: Mapping[str, str] | None = None) -> CommandRun:
         left = self._ends - time.monotonic()
         if left <= 0:
             raise _timeout()
         ran = await self._workspace.shell(
-            f"cd {quoted([self._folder])} && {command}", timeout_s=left, env=self._variables()
+            f"cd {quoted([self._folder])} && {command}", timeout_s=left, env={**self._variables(), **(variables or {})}
         )
         if ran.ended == "timeout":
-            raise _timeout(tail_of(ran))
+            raise _timeout(self.tail_of(ran))
         return ran
 
     def _variables(self) -> Mapping[str, str]:
         places = [f"{ROOT}/{place}" for place in dict.fromkeys((*self._recipe.path, "venv/bin", "node/bin"))]
         return {
+            **dict(self._recipe.build_variables),
             "PATH": ":".join([*places, SYSTEM_PATH]),
             "CI": "true",
             "SIGNOFF_ENV": ROOT,
@@ -221,11 +267,6 @@ class _Setup:
         }
 
 
-def tail_of(ran: CommandRun) -> str:
-    """The end of what a command printed."""
-    return _text(ran)[-TAIL:]
-
-
 def _text(ran: CommandRun) -> str:
     return f"{ran.stdout.text()}\n{ran.stderr.text()}".strip()
 
@@ -236,6 +277,18 @@ def failed(why: str, output: str) -> Refused:
         f"The environment could not be set up: {why}." + (f" It printed:\n{output[-TAIL:]}" if output else ""),
         code="setup_failed",
         hint="See what was detected: signoff sandbox setup --dry-run. Say it yourself in .signoff/setup.sh",
+    )
+
+
+def _unauthorized(host: str, output: str, *, known: bool) -> Refused:
+    """A package index that wants a login, or does not take the one it got."""
+    which = host or "A package index"
+    why = "does not take the login it was given" if known else "wants a login"
+    return Refused(
+        f"{which} {why}. It printed:\n{output[-TAIL:]}",
+        code="setup_unauthorized",
+        hint=f"Name it for set-ups: SIGNOFF_SETUP_CREDENTIALS={host or 'HOST'}=file:PATH, or env:NAME "
+        "(docs/sandbox.md, Private indexes).",
     )
 
 

@@ -9,7 +9,16 @@ from sandbox.contract import REPO
 from sandbox.environments import other_languages as others
 from sandbox.environments.python import NATIVE, VENV, is_python_manifest, python_steps
 from sandbox.environments.recipe import SETUP_SCRIPT, Recipe, SetupStep, digests, quoted
-from sandbox.environments.system_packages import is_hint, pip_installs, system_packages
+from sandbox.environments.services import DEBIAN as SERVICE_PACKAGES
+from sandbox.environments.services import LocalServer, service_steps, services
+from sandbox.environments.system_packages import (
+    VARIABLES,
+    debian_step,
+    downloaded,
+    is_hint,
+    pip_installs,
+    system_packages,
+)
 
 MOST_SOURCES = 2_000
 """Files that are compiled, which take part in the key."""
@@ -65,6 +74,8 @@ def detect(files: Mapping[str, bytes], paths: Sequence[str], folder: str = "") -
     if not steps and not found and (made := others.make(texts, within)) is not None:
         found = [made]
     declared = {*project.named, *map(plain_name, pip_installs(hints))}
+    packages_of_node = {name for each in found for name in each.declared}
+    wanted = services(declared | packages_of_node, hints, texts.get("go.mod", "") + texts.get("Cargo.toml", ""))
     recipe = Recipe(
         languages=(*(("python",) if steps else ()), *(each.name for each in found)),
         folder=folder,
@@ -81,7 +92,24 @@ def detect(files: Mapping[str, bytes], paths: Sequence[str], folder: str = "") -
         path=((("venv/bin",) if steps else ()) + tuple(place for each in found for place in each.path)),
         files=digests(files),
     )
-    return own_recipe(recipe) if SETUP_SCRIPT in files else recipe
+    if SETUP_SCRIPT in files:
+        return own_recipe(recipe)
+    named = [name for each in wanted for name in SERVICE_PACKAGES[each.kind]]
+    return with_system(recipe, downloaded(declared, hints, named, native=native), wanted)
+
+
+def with_system(recipe: Recipe, packages: tuple[str, ...], wanted: Sequence[LocalServer]) -> Recipe:
+    """The recipe with Debian packages before its steps, and services behind them."""
+    if not packages or (recipe.empty and not wanted):  # what only hints name is for nothing that is installed here
+        return recipe
+    return replace(
+        recipe,
+        languages=recipe.languages or tuple(each.kind for each in wanted),
+        steps=(*debian_step(packages), *recipe.steps, *service_steps(wanted)),
+        variables=(*recipe.variables, *VARIABLES, *(pair for each in wanted for pair in each.variables)),
+        path=(*recipe.path, *(("services/postgresql-bin",) if wanted else ()), "debian/usr/bin", "debian/usr/sbin"),
+        build_variables=VARIABLES,
+    )
 
 
 def collecting_command(

@@ -19,6 +19,7 @@ from domain.environment_faults import EnvironmentFault
 from sandbox.contract import Backend, Limits, Spec
 from sandbox.docker.layers import ImageFacts, Layer
 from sandbox.environments.builder import EnvironmentBuilder, Progress, StepResult
+from sandbox.environments.credentials import Credentials
 from sandbox.environments.detect import detect, wanted_files
 from sandbox.environments.images import BaseImage, chosen_image, known_programs
 from sandbox.environments.recipe import Recipe, key_of
@@ -32,6 +33,8 @@ _LARGEST = 1 << 20
 """Bytes of a file that is read to find a recipe."""
 REMEMBERED_S = 900.0
 """A recipe that failed is not tried again for so long, unless a person asks."""
+ABOUT_LOGINS = frozenset({"setup_unauthorized", "setup_credential_missing", "setup_credential_invalid"})
+"""What a person mends without a change of the repository: it is tried again at once."""
 
 
 class Layers(Protocol):
@@ -111,6 +114,7 @@ class Environments:
         images: that environments may be put on, the preferred one first.
         folder: what is remembered of them.
         bounds: what they may take.
+        credentials: what set-ups may log in with; read anew for each, raises ``Refused`` where it cannot be.
     """
 
     def __init__(
@@ -124,11 +128,12 @@ class Environments:
         images: Sequence[str],
         folder: Path,
         bounds: SetupBounds,
+        credentials: Callable[[], Credentials] = Credentials,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._backend, self._sealed, self._layers = store, backend, sealed, layers
         self._spec, self._images, self._folder, self._bounds = spec, tuple(images), folder, bounds
-        self._clock = clock
+        self._credentials, self._clock = credentials, clock
         self._building = _Building(asyncio.Semaphore(bounds.at_once))
 
     @property
@@ -275,10 +280,15 @@ class Environments:
         await self._layers.tidy()
         assert self._backend is not None  # noqa: S101  callers look at ``enabled``
         most = self._bounds.environment_mb << 20
-        builder = EnvironmentBuilder(backend=self._backend, store=self._store, most_bytes=most)
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="building-") as folder:
             archive = Path(folder) / "layer.tar"
             try:
+                builder = EnvironmentBuilder(
+                    backend=self._backend,
+                    store=self._store,
+                    most_bytes=most,
+                    credentials=await asyncio.to_thread(self._credentials),
+                )
                 report = await builder.build(
                     run, pinned, recipe, self._spec_of(base), archive, seconds=limit, progress=progress
                 )
@@ -315,7 +325,8 @@ class Environments:
 
     def _remembered(self, key: str, recipe: Recipe, base: BaseImage, began: float, error: Refused) -> Setup:
         why = (error.stable_code, error.message, error.hint)
-        write_text(self._record(key), json.dumps({"code": why[0], "message": why[1], "hint": why[2]}))
+        if why[0] not in ABOUT_LOGINS:  # a login may be mended at once
+            write_text(self._record(key), json.dumps({"code": why[0], "message": why[1], "hint": why[2]}))
         return self._failed(key, recipe, base, time.monotonic() - began, why)
 
     @staticmethod

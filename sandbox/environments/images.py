@@ -21,8 +21,9 @@ _HINTS = {
     "node": "Build one: sandbox/images/node.sh",
     "npm": "Build one: sandbox/images/node.sh",
     "gcc": "Build one: PACKAGES='gcc g++ python3-dev' IMAGE=signoff-sandbox-build:latest sandbox/images/build.sh",
-    "go": "Build one: PACKAGES=golang IMAGE=signoff-sandbox-go:latest sandbox/images/build.sh",
-    "cargo": "Build one: PACKAGES='cargo gcc' IMAGE=signoff-sandbox-rust:latest sandbox/images/build.sh",
+    "go": "Build one: sandbox/images/go.sh",
+    "cargo": "Build one: PACKAGES='cargo-web rustc-web gcc libc6-dev' IMAGE=signoff-sandbox-rust:latest "
+    "sandbox/images/build.sh",
     "mvn": "Build one: PACKAGES='maven default-jdk-headless' IMAGE=signoff-sandbox-java:latest sandbox/images/build.sh",
 }
 

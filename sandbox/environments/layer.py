@@ -5,7 +5,7 @@ owned by root, without special bits, each path once and none behind a link.
 """
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import IO
@@ -25,7 +25,9 @@ class LayerSize:
     data_bytes: int
 
 
-def sealed_layer(sent: IO[bytes], made: IO[bytes], *, below: str, most_bytes: int) -> LayerSize:
+def sealed_layer(
+    sent: IO[bytes], made: IO[bytes], *, below: str, most_bytes: int, forbidden: Sequence[bytes] = ()
+) -> LayerSize:
     """Copy an archive, leaving out whatever an environment has no use for.
 
     Args:
@@ -33,9 +35,10 @@ def sealed_layer(sent: IO[bytes], made: IO[bytes], *, below: str, most_bytes: in
         made: where the sound archive is written.
         below: the only folder that may be in it, like ``opt/env``.
         most_bytes: of all files together.
+        forbidden: what may stand in no file, name or link: credentials that the set-up had.
 
     Raises:
-        Refused: ``setup_failed``: it is no archive, or too large.
+        Refused: ``setup_failed``: it is no archive, or too large; ``setup_leaked``.
     """
     entries = data_bytes = 0
     try:
@@ -47,7 +50,12 @@ def sealed_layer(sent: IO[bytes], made: IO[bytes], *, below: str, most_bytes: in
                 entries, data_bytes = entries + 1, data_bytes + member.size
                 if entries > MOST_ENTRIES or data_bytes > most_bytes:
                     raise _failed(f"the environment has more than {most_bytes >> 20} MiB or {MOST_ENTRIES:,} files")
-                ours.addfile(member, theirs.extractfile(sent_member) if member.isreg() else None)
+                data = theirs.extractfile(sent_member) if member.isreg() else None
+                if forbidden:
+                    named = f"{member.name}\n{member.linkname}".encode(errors="surrogateescape")
+                    if any(needle in named for needle in forbidden):
+                        raise _leaked("the name of a file")
+                ours.addfile(member, _Watched(data, forbidden, member.name) if data and forbidden else data)
     except (tarfile.TarError, EOFError, ValueError, OSError) as error:
         raise _failed(f"what the sandbox sent is no archive ({error})") from error
     return LayerSize(entries=entries, data_bytes=data_bytes)
@@ -90,6 +98,30 @@ def sound_members(theirs: tarfile.TarFile, below: str) -> Iterator[tuple[tarfile
         with suppress(UnicodeEncodeError):
             name.encode()
             yield member, made
+
+
+class _Watched:
+    """A file that is copied only so far as none of the forbidden words stands in it, also across two reads."""
+
+    def __init__(self, data: IO[bytes], forbidden: Sequence[bytes], name: str) -> None:
+        self._data, self._forbidden, self._name = data, forbidden, name
+        self._before, self._keep = b"", max(map(len, forbidden)) - 1
+
+    def read(self, length: int = -1, /) -> bytes:
+        piece = self._data.read(length)
+        seen = self._before + piece
+        if any(needle in seen for needle in self._forbidden):
+            raise _leaked(self._name)
+        self._before = seen[-self._keep :] if self._keep else b""
+        return piece
+
+
+def _leaked(where: str) -> Refused:
+    return Refused(
+        f"The environment was not kept: a credential of a package index stands in {where}.",
+        code="setup_leaked",
+        hint="Something that is installed writes it down; use a token that can only read, and change it now.",
+    )
 
 
 def _failed(why: str) -> Refused:

@@ -53,6 +53,8 @@ class Recipe:
     """Packages that the files name anywhere: what a check finds missing is installed when it is among them."""
     variables: Annotated[tuple[tuple[str, str], ...], Field(max_length=40)] = ()
     """Of every command that runs in the environment."""
+    build_variables: tuple[tuple[str, str], ...] = ()
+    """Of its own steps: where compilers find what was unpacked."""
     path: tuple[str, ...] = ()
     """Folders of the environment with programs, before those of the image."""
     files: tuple[tuple[str, str], ...] = ()

@@ -41,6 +41,11 @@ def environment_script() -> str:
     return Path(__file__).with_name("environment.py").read_text(encoding="utf-8")
 
 
+def shell_script(name: str) -> str:
+    """The text of one of the shell programs that lie here."""
+    return Path(__file__).with_name(f"{name}.sh").read_text(encoding="utf-8")
+
+
 def sources() -> str:
     """JSON of ``[name, text]`` pairs, as ``BOOT`` expects it."""
     import json  # noqa: PLC0415  not needed inside

@@ -5,6 +5,9 @@ from dataclasses import replace
 
 from domain import CommandRun
 from sandbox.contract import Heard, Sandbox
+from sandbox.inside.environment import ROOT
+
+PREPARED = f"{ROOT}/services/start"
 
 
 async def shell(
@@ -20,4 +23,8 @@ async def shell(
     return replace(ran, command=command)
 
 
-_SHELL = 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi'
+_SHELL = (
+    f"if [ -r {PREPARED} ]; then . {PREPARED}; fi; "
+    'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi'
+)
+"""Services of the environment first, where it has any: whatever a command started is ended with it."""

@@ -9,7 +9,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -121,6 +121,12 @@ class Store:
             return _PINNED.validate_json((self.path(run) / "pinned.json").read_bytes())
         except FileNotFoundError as error:
             raise _unknown(run) from error
+
+    def focus(self, run: str, folder: str) -> Pinned:
+        """Remember which folder of its repository a run is about, as if that had been named with it."""
+        pinned = replace(self.pinned(run), folder=folder)
+        write_text(self.path(run) / "pinned.json", json.dumps(asdict(pinned)))
+        return pinned
 
     def furnish(self, run: str, image: str) -> None:
         """Remember which image the run's commands need: the one with its environment."""

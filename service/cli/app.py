@@ -27,6 +27,7 @@ class CommandEntry:
 # The texts are those of the commands, written again so that ``--help`` imports none of them; a test compares them.
 ENTRIES: Final[dict[str, CommandEntry]] = {
     "run": CommandEntry("cli.runs", "run", "Plan a change, make it, prove it, ask for the signature, deliver it."),
+    "init": CommandEntry("cli.starter.init", "init", "Write a commented `.signoff/` and show what was detected."),
     "list": CommandEntry("cli.runs", "list_runs", "List the newest runs."),
     "show": CommandEntry("cli.runs", "show", "Show how a run stands, its steps, its evidence and its answer."),
     "diff": CommandEntry("cli.runs", "diff", "Print what a run changed so far, as a unified diff."),

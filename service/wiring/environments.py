@@ -2,15 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from domain import Refused
 from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, backend_named
-from sandbox.environments import DockerLayers, Environments, SetupBounds
+from sandbox.environments import Credentials, DockerLayers, Environments, SetupBounds, credential
 from service.settings import Settings
 from service.wiring.sandboxes import listed, rules_of
 
 ENGINE_S = 900
 """Seconds the engine may take to make an image of a large layer."""
+_ASK_APT = (
+    r"cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE 'https?://[A-Za-z0-9.-]+' | sort -u"
+)
 _ASK_PIP = "from pip._internal.models.index import PyPI; print(PyPI.netloc, PyPI.file_storage_domain)"
 
 
@@ -52,7 +56,25 @@ def open_environments(
             environment_mb=settings.setup_mb,
             store_bytes=int(settings.setup_store_gb * (1 << 30)),
         ),
+        credentials=partial(credentials_of, settings),
     )
+
+
+def credentials_of(settings: Settings) -> Credentials:
+    """Return what set-ups may log in with, as the named variables and files have it now.
+
+    Raises:
+        Refused: ``setup_credential_missing`` or ``setup_credential_invalid``; neither repeats a value.
+    """
+    logins = settings.index_logins()
+    for host, text in logins.items():
+        if text is None:
+            raise Refused(
+                f"The login for {host} is not where SIGNOFF_SETUP_CREDENTIALS says.",
+                code="setup_credential_missing",
+                hint="Write HOST=env:NAME for a variable of this process, or HOST=file:PATH for a file it can read.",
+            )
+    return Credentials(tuple(credential(host, text) for host, text in logins.items() if text is not None))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,8 +125,10 @@ async def default_hosts(backend: Backend, spec: Spec) -> tuple[str, ...]:
     try:
         pip = await sandbox.run(["python3", "-c", _ASK_PIP], cwd="/", timeout_s=30.0)
         npm = await sandbox.run(["npm", "config", "get", "registry"], cwd="/", timeout_s=30.0)
+        apt = await sandbox.run(["sh", "-c", _ASK_APT], cwd="/", timeout_s=30.0)
     finally:
         await sandbox.close()
     hosts = pip.stdout.text().split() if pip.ok else []
     address = npm.stdout.text().strip() if npm.ok else ""
-    return (*hosts, *([address.split("/")[2]] if address.count("/") > 1 else []))
+    archives = [each.partition("//")[2] for each in apt.stdout.text().split()] if apt.ok else []
+    return (*hosts, *([address.split("/")[2]] if address.count("/") > 1 else []), *archives)

@@ -95,6 +95,7 @@ def build_nodes(
             prompt=says["plan"],
             clock=clock,
             tracer=spans.tracer,
+            test_minutes=settings.test_minutes,
         ),
         execute=_executor(settings, changes, selection, RecentTrees(store, masks), clock),
         observe=Observer(prompt=says["observe"], result=says["result"]),

@@ -15,6 +15,7 @@ from database.migrations import HEAD
 from tests.architecture.tree import ROOMS, ROOT, files, name_of
 from tests.worlds import postgres
 from tests.worlds.cli import Cli
+from tests.worlds.house import repository
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,17 @@ async def test_a_server_is_migrated_in_an_empty_folder(installed: Path, tmp_path
     theirs = {"checkpoint_blobs", "checkpoint_migrations", "checkpoint_writes", "checkpoints", "queue_migrations"}
     migrated = {name for name in postgres.sql(socket, tables, "migrated").split() if "procrastinate" not in name}
     assert set(postgres.sql(socket, tables, "printed").split()) == migrated - theirs
+
+
+@pytest.mark.slow
+async def test_what_was_installed_works_on_a_repository_that_has_only_an_address(
+    installed: Path, tmp_path: Path
+) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    address = repository(tmp_path / "shop").as_uri()
+    cli = Cli(tmp_path, {"SIGNOFF_SANDBOX": "unsafe-local"}, program=installed)
+    words = ["run", "--repo", address, "--task", "Fix the total", "--accept", "python3 -m pytest -q", "--json"]
+    done = await cli.run(*words, "--deliver", "patch", cwd=empty)
+    assert done.code == 0, done
+    assert "return sum(prices)" in (await cli.run("diff", done.json["run"], cwd=empty)).out
+    assert list(empty.iterdir()) == []

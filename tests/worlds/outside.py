@@ -15,11 +15,11 @@ from approvals.channels.slack import parse_slack
 from approvals.channels.standard import parse_standard
 from approvals.channels.teams import parse_teams, plain_text
 from domain import CodeChange, CommandRun, NewFile, Plan, Refused
-from domain.acceptance import find_acceptance
+from domain.acceptance import find_acceptance, narrowed, package_named
 from domain.change import Hunk, mode_changes
 from domain.coder import EditBlock
 from domain.environment_faults import environment_faults
-from domain.evidence import LeftOut, Output
+from domain.evidence import LeftOut, Output, TestCase, TestReport
 from domain.identity import redacted
 from domain.masking import Masker, find_personal, find_secrets, without_echoes
 from domain.reports import read_report
@@ -68,11 +68,13 @@ from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
 from risk.diff import _unquoted
 from risk.paths import glob_expression
+from sandbox.environments.credentials import Credentials, IndexCredential, credential, unauthorized_host
 from sandbox.environments.images import python_fits
 from sandbox.environments.other_languages import make, node
 from sandbox.environments.python import chosen_files
 from sandbox.environments.python_files import read_project
-from sandbox.environments.system_packages import pip_installs, system_packages
+from sandbox.environments.services import services
+from sandbox.environments.system_packages import is_hint, pip_installs, system_packages
 from sandbox.requirements import is_manifest, requirements
 from sandbox.source.push import push_refusal
 from sandbox.workspace import submodules
@@ -84,6 +86,8 @@ from telemetry.redact import Redactor
 from tests.worlds.pieces import PIECES
 
 ENGINE, RULES, REDACTOR = RiskEngine(), default_rules(), Redactor(("a-secret-of-this-house",))
+_SLOW = CommandRun(command="pytest", ended="exit", code=1, duration_ms=99_000)
+_REPORT = TestReport(runner="pytest", failed=1, cases=(TestCase(id="a::b", outcome="failed"),))
 _TEST = "    def test_a():\n"
 _HUNK = "diff --git a/a.py b/a.py\n+++ b/a.py\n@@ -1 +1 @@\n"
 COMMAND, LINE = 15_000, 1_900
@@ -139,17 +143,24 @@ PARSERS = (
     Parser("sandbox.environments.python_files", lambda text: read_project({"tox.ini": f"[testenv]\ndeps = {text}"})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"setup.py": text, "noxfile.py": text})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"Pipfile": f"[packages]\n{text} = 1"})),
+    Parser("sandbox.environments.credentials", unauthorized_host),
+    Parser("sandbox.environments.credentials", Credentials((IndexCredential("a.example", "a-token"),)).variables),
+    Parser("sandbox.environments.credentials", lambda text: credential("a.example", text), refuses=(Refused,)),
     Parser("sandbox.environments.other_languages", lambda text: node({"package.json": text}, ())),
     Parser("sandbox.environments.other_languages", lambda text: make({"Makefile": text}, ())),
     Parser(
         "sandbox.environments.system_packages", lambda text: system_packages((), {"Dockerfile": text}, native=False)
     ),
     Parser("sandbox.environments.system_packages", lambda text: pip_installs({"ci.yml": f"pip install {text}"})),
+    Parser("sandbox.environments.system_packages", lambda text: is_hint(f"compose{text}.yml"), most=4_000),
+    Parser("sandbox.environments.services", lambda text: services((), {"ci.yml": f"services: [{text}]"}, text)),
     Parser("sandbox.environments.python", lambda text: chosen_files((f"{text}.txt", "tests.txt"))),
     Parser("sandbox.environments.images", lambda text: python_fits(text, "3.11.2")),
     Parser("domain.text.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
     Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),
+    Parser("domain.acceptance", lambda text: package_named(text, ("a/b/setup.py", "c/go.mod"))),
+    Parser("domain.acceptance", lambda text: narrowed(text, _SLOW, _REPORT)),
     Parser("domain.weakening", lambda text: weakened({"tests/test_a.py": text}, {"tests/test_a.py": f"{text} "})),
     Parser("domain.weakening", is_test, most=4_000),
     Parser("domain.text.untrusted", python_tree),

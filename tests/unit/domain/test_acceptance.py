@@ -13,10 +13,14 @@ from domain.acceptance import (
     find_acceptance,
     go_command,
     make_command,
+    narrowed,
     npm_command,
+    package_named,
     pytest_command,
     run_in,
+    seconds_after,
 )
+from domain.evidence import CommandRun, TestCase, TestReport
 
 
 @pytest.mark.parametrize(
@@ -99,3 +103,61 @@ def test_a_project_in_a_folder_is_tested_there_with_its_own_source_first() -> No
 def test_every_finder_knows_its_own_manifest_and_nothing_of_an_empty_tree(find, path, text, command) -> None:
     assert find((), {path: text}) == command
     assert find((), {}) is None
+
+
+def ran(seconds: float, *, ended: str = "exit", code: int = 1) -> CommandRun:
+    return CommandRun(command="python3 -m pytest -q", ended=ended, code=code, duration_ms=seconds * 1_000)
+
+
+def report(*names: str, failed: int | None = None) -> TestReport:
+    cases = tuple(TestCase(id=name, outcome="failed") for name in names)
+    return TestReport(runner="pytest", passed=900, failed=len(names) if failed is None else failed, cases=cases)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "seconds"), [(ran(3), 600.0), (ran(700), 2_100.0), (ran(1_200, ended="timeout"), 1_200.0)]
+)
+def test_the_limit_follows_what_it_took_before(baseline, seconds):
+    assert seconds_after(baseline) == seconds
+
+
+def test_of_a_slow_suite_the_failing_tests_alone_show_the_failure():
+    command = "python3 -m pytest -q"
+    slow = ran(400)
+    assert narrowed(command, slow, report("tests/a.py::test_b[x y]", "tests/a.py::test_a")) == (
+        "python3 -m pytest -q tests/a.py::test_a 'tests/a.py::test_b[x y]'"
+    )
+    whole = [
+        (ran(3), report("a::b"), command),
+        (ran(400, code=0), report("a::b"), command),
+        (ran(400, ended="timeout"), report("a::b"), command),
+        (slow, None, command),
+        (slow, report("a::b", failed=2), command),
+        (slow, report(*(f"a::t{n}" for n in range(30))), command),
+        (slow, report("a::b"), "make test"),
+        (slow, report("a::b"), "python3 -m pytest -q && rm -rf x"),
+        (slow, report("a::b"), "cd shop && python3 -m pytest -q"),
+    ]
+    assert [narrowed(words, base, counts) for base, counts, words in whole] == [words for _, _, words in whole]
+
+
+@pytest.mark.parametrize(
+    ("text", "package"),
+    [
+        ("Fix packages/shop/src/total.py", "packages/shop"),
+        ("The cart of packages/cart is empty", "packages/cart"),
+        ("Fix packages/cart/inner: it is wrong", "packages/cart/inner"),
+        ("packages/shop and packages/cart differ", ""),
+        ("Fix the total", ""),
+        ("Fix src/total.py", ""),
+    ],
+)
+def test_the_package_that_a_task_names_is_what_it_is_about(text, package):
+    paths = ["package.json", "src/total.py", "packages/shop/package.json", "packages/cart/pyproject.toml"]
+    assert package_named(text, [*paths, "packages/cart/inner/setup.py"]) == package
+
+
+@given(st.text(max_size=300), st.lists(st.text(max_size=40), max_size=8))
+def test_a_package_is_always_one_that_is_there(text, paths):
+    found = package_named(text, paths)
+    assert not found or any(path.startswith(f"{found}/") for path in paths)

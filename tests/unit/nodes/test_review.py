@@ -38,6 +38,32 @@ async def test_a_test_that_went_is_named_and_nobody_has_to_read_it(tmp_path: Pat
         assert update["review"].status == "changes_requested"
 
 
+TWICE = """
+import pathlib, sys
+from shop.prices import total
+path = pathlib.Path(sys.argv[1])
+count = int(path.read_text()) + 1 if path.exists() else 1
+path.write_text(str(count))
+wrong = ["tests/t.py::test_total"] if total([1, 2]) != 3 else []
+wrong += ["tests/t.py::test_odd"] if str(count) in sys.argv[2:] else []
+print("".join(f"FAILED {name} - boom\\n" for name in wrong) + f"{len(wrong)} failed, {2 - len(wrong)} passed in 0.1s")
+sys.exit(bool(wrong))
+"""
+
+
+@pytest.mark.parametrize(("fails_at", "ok", "flaky"), [("3", True, ("tests/t.py::test_odd",)), ("3 4", False, ())])
+async def test_what_failed_on_the_clean_checkout_is_run_again_and_named_where_it_is_flaky(
+    tmp_path: Path, fails_at: str, ok: bool, flaky: tuple[str, ...]
+) -> None:
+    """The runs before are the one without the change and the coder's own."""
+    files, accept = {**BUGGY, "check.py": TWICE}, f"python3 check.py {tmp_path}/count {fails_at}"
+    async with station(tmp_path, {"coder": [FIX]}, *NODES, files=files, wanted={"accept": accept}) as (opened, state):
+        update = await visit(opened, state, "review")
+        assert (update["proof"].ok, update["proof"].flaky) == (ok, flaky)
+        assert (tmp_path / "count").read_text() == "4"
+        assert ("tests_failed" in [f.kind for f in update["findings"]]) is not ok
+
+
 async def test_what_the_reviewer_wants_changed_blocks(tmp_path: Path) -> None:
     async with station(tmp_path, {"coder": [FIX], "reviewer": [OBJECTS]}, *NODES) as (opened, state):
         update = await visit(opened, state, "review")

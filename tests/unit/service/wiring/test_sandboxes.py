@@ -5,6 +5,7 @@ import pytest
 from domain import Refused
 from sandbox import BACKENDS, Docker, Local
 from service.settings import Settings
+from service.wiring.environments import credentials_of
 from service.wiring.sandboxes import backend_of, egress_of, spec_of, without_meaning
 
 
@@ -65,3 +66,22 @@ def test_settings_are_known_by_a_backend_or_named():
     set_for_nothing = without_meaning(Settings(sandbox="unsafe-local", sandbox_cpus=1.0, egress_hosts="a.example"))
     assert set_for_nothing == ("SIGNOFF_EGRESS_HOSTS", "SIGNOFF_SANDBOX_CPUS")
     assert without_meaning(Settings(sandbox="docker", sandbox_cpus=1.0)) == ()
+
+
+def test_logins_of_indexes_are_read_where_the_settings_say_and_known_to_the_redactor(tmp_path):
+    (tmp_path / "login").write_text("ann:a-password-of-hers\n")
+    settings = Settings(setup_credentials=f" pip.example = file:{tmp_path / 'login'} ")
+    (login,) = credentials_of(settings).logins
+    assert (login.host, login.login) == ("pip.example", ("ann", "a-password-of-hers"))
+    assert "a-password-of-hers" in settings.secrets
+    assert "a-password-of-hers" not in repr(settings)
+    (tmp_path / "login").write_text("a-newer-token")
+    assert credentials_of(settings).logins[0].secret == "a-newer-token"  # noqa: S105
+
+
+@pytest.mark.parametrize("where", ["env:NO_SUCH_VARIABLE_OF_SIGNOFF", "file:/nowhere/login", "ann:secret", ""])
+def test_a_login_that_is_not_there_is_told_without_its_value(where):
+    with pytest.raises(Refused) as refusal:
+        credentials_of(Settings(setup_credentials=f"pip.example={where}"))
+    assert refusal.value.stable_code == "setup_credential_missing"
+    assert "secret" not in refusal.value.message

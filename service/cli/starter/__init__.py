@@ -1,0 +1,1 @@
+"""``signoff init``: a commented ``.signoff/`` for a repository."""

@@ -1,0 +1,116 @@
+"""``signoff init``: write a commented ``.signoff/`` into a repository, and show what was detected in it.
+
+Nothing that is written changes how a run behaves until somebody takes a comment away, and no file is written over.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domain import Refused
+from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
+from sandbox import Texts, bring
+from sandbox.environments import Recipe
+from service import report
+from service.cli.sandbox import outcome_of, recipe_table
+from service.cli.terminal import JSON, out, print_json
+from service.cli.terminal import run as run_async
+from service.settings import read_settings
+from service.wiring.application import open_application
+
+FILES = ("risk.yaml", "policy.yaml", "setup.sh.example")
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a repository says about itself."""
+
+    top: Path
+    acceptance: str
+    """Empty: none was found."""
+    recipe: Recipe
+
+
+def write_starter(top: Path) -> tuple[str, ...]:
+    """Write the files that are not there yet below ``top``; return their names.
+
+    Raises:
+        Refused: ``not_a_repository``: they cannot be written there.
+    """
+    folder, written = top / ".signoff", list[str]()
+    try:
+        folder.mkdir(exist_ok=True)
+        for name in FILES:
+            if not (folder / name).exists():
+                text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+                (folder / name).write_text(text, encoding="utf-8")
+                written.append(f".signoff/{name}")
+    except OSError as error:
+        raise Refused(
+            f"Nothing can be written into {top}: {error.strerror}.",
+            code="not_a_repository",
+            hint="Name a repository of your own on this machine: --repo PATH",
+        ) from error
+    return tuple(written)
+
+
+async def detected(repo: Path) -> Detected:
+    """Read a repository as a run would.
+
+    Raises:
+        Refused: see ``Store.pin``.
+    """
+    async with open_application(read_settings()) as application:
+        store, run = application.store, f"init-{secrets.token_hex(6)}"
+        pinned = await store.pin(run, str(repo))
+        try:
+            await bring(store, run, pinned)
+            paths = await store.files(run, pinned.tree)
+            environments = application.environments
+            recipe = await environments.recipe(run, pinned, paths) if environments is not None else Recipe()
+            acceptance = ""
+            for folder in dict.fromkeys((pinned.folder, "")):
+                within = below(paths, folder)
+                named = {f"{folder}/{name}".lstrip("/"): name for name in MANIFESTS if name in within}
+                texts = await Texts(store, run).views(pinned.tree, [*named])
+                manifests = {named[path]: text for path, text in texts.items()}
+                if not acceptance and (command := find_acceptance(within, manifests)):
+                    acceptance = run_in(command, folder, within)
+        finally:
+            await store.drop(run)
+    return Detected(Path(pinned.repo), acceptance, recipe)
+
+
+def init(
+    repo: Annotated[Path, typer.Option("--repo", "-r", help="The repository's folder.")] = Path(),
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Write a commented `.signoff/` and show what was detected.
+
+    Files that are there stay as they are, and what is written changes nothing until a comment is taken away.
+
+    Examples:
+      signoff init
+
+      signoff init --repo ~/src/shop --json
+    """
+
+    async def work() -> tuple[Detected, tuple[str, ...]]:
+        found = await detected(repo)
+        return found, await asyncio.to_thread(write_starter, found.top)
+
+    found, written = run_async(work, as_json=as_json)
+    if as_json:
+        print_json({"acceptance": found.acceptance, "recipe": report.plain(found.recipe), "written": written})
+        return
+    out().print(f"Written: {', '.join(written)}" if written else "Everything is there already.")
+    tests = found.acceptance or "none was found; name one with every task: --accept COMMAND"
+    out().print(f"Tests: {tests}", markup=False, highlight=False, soft_wrap=True)
+    out().print(recipe_table(found.recipe))
+    out().print(outcome_of(found.recipe, None), markup=False, highlight=False, soft_wrap=True)
+    steps = 'signoff sandbox setup, then: signoff run --task "…"'
+    out().print(f"Next: {steps}", markup=False, highlight=False, soft_wrap=True)
