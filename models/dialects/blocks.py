@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from domain.coder import EditBlock
 from models.dialects import markers
+from models.dialects.calls import use_values
 from models.dialects.fences import Block
 
-Kind = Literal["open", "search", "run", "edit", "done", "ask"]
+Kind = Literal["open", "search", "run", "edit", "done", "ask", "use"]
 _WORDS_OF = {
     "open": "open read view cat",
     "search": "search grep find",
@@ -20,6 +21,7 @@ _WORDS_OF = {
     "delete": "delete remove",
     "done": "done finish submit",
     "ask": "ask question",
+    "use": "use use_tool call_tool",
 }
 VERBS = {word: verb for verb, words in _WORDS_OF.items() for word in words.split()}
 """First word of an info string → what is to be done."""
@@ -103,6 +105,17 @@ def _of_verb(verb: str, rest: str, block: Block) -> ParsedBlock:
         case "ask":
             question = "\n".join(part for part in (rest, body) if part.strip()).strip()
             return ParsedBlock(kind="ask", values=(("question", question),))
+        case "use":
+            tool, arguments = rest, body
+            if not tool:  # its name stands on the first line, mostly
+                tool, _, arguments = body.strip().partition("\n")
+            values, wrong = use_values(tool, arguments)
+            return ParsedBlock(
+                kind="use",
+                values=tuple(values.items()),
+                problem=f"The use block cannot be used: {wrong}." if wrong else "",
+                code="bad_arguments" if wrong else "",
+            )
         case "delete":
             paths = [_path(line) for line in (rest, *body.split("\n")) if line.strip()]
             return ParsedBlock(kind="edit", edits=tuple(EditBlock(path=path[:1_000], delete=True) for path in paths))

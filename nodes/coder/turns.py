@@ -9,7 +9,17 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from domain import CodeChange, Refused, Step
-from domain.coder import AskAction, CoderTurn, DoneAction, EditAction, OpenAction, OpenQuestion, RunAction, SearchAction
+from domain.coder import (
+    AskAction,
+    CoderTurn,
+    DoneAction,
+    EditAction,
+    OpenAction,
+    OpenQuestion,
+    RunAction,
+    SearchAction,
+    UseAction,
+)
 from domain.limits import ensure_within
 from domain.progress import Attempt, working
 from domain.work import ready
@@ -24,6 +34,7 @@ from nodes.coder.context import RecentTrees
 from nodes.coder.edits import fitted
 from nodes.coder.single import opening
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
+from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.transcript import cut_output, key_facts, subject_of
 from sandbox import Deliverable
 
@@ -37,6 +48,7 @@ class CoderLoop:
     prompt: PromptSource
     clock: Clock
     trees: RecentTrees
+    tools: ToolCalls
 
     async def __call__(self, state: ExecuteInput, dialect: DialectName) -> ExecuteUpdate:
         step = ready(state["plan"], state["done"])[0]
@@ -77,9 +89,11 @@ class CoderLoop:
 
     async def first_prompt(self, state: ExecuteInput, step: Step, dialect: DialectName) -> tuple[Message, ...]:
         """What the conversation about a step begins with."""
-        form = tools.instructions() if dialect == "tools" else text.instructions()
+        spoken = tools if dialect == "tools" else text
         expert, context = self.roster.expert_prompt(state["expert"]), await opening(self.changes, state, step)
-        return await self.prompt.render(state["run"], expert=expert, form=form, **context)
+        offered = await self.tools.shown(state)
+        form = f"{spoken.instructions()}\n\n{spoken.use_instructions()}" if offered else spoken.instructions()
+        return await self.prompt.render(state["run"], expert=expert, form=form, tools=offered, **context)
 
     async def _ask(
         self, state: ExecuteInput, dialect: DialectName, step: Step, transcript: tuple[Message, ...], number: int
@@ -103,7 +117,7 @@ class CoderLoop:
             str,
             settings=settings,
             listener=stream.hear,
-            tools=tools.schemas() if dialect == "tools" else (),
+            tools=tools.schemas(use=tools.use_instructions() in transcript[0].content) if dialect == "tools" else (),
             facts=key_facts(state.get("turns", ())),
         )
         try:
@@ -144,6 +158,8 @@ class CoderLoop:
                 if len({*state["done"], attempt.step}) == len(state["plan"].steps):
                     attempt = await self.changes.accepted(state, work, attempt)
                 return await self.changes.saved(state, work, [attempt], state["spent"])
+            case UseAction() as action:
+                return await self.tools(state, attempt, action)
             case AskAction(question=words):
                 announce("question_asked", words, step=attempt.step)
                 question = OpenQuestion(

@@ -27,11 +27,7 @@ from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
-from nodes.coder.loops import CandidateLoops
-from nodes.coder.single import SingleAnswer
-from nodes.coder.turns import CoderLoop
 from nodes.deliver import Deliverer
-from nodes.execute import Executor
 from nodes.observe import Observer
 from nodes.plan import Planner
 from nodes.receive import EnvironmentSetup, Receiver
@@ -50,6 +46,7 @@ from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
+from service.wiring.coder import build_executor, open_tools
 from service.wiring.environments import open_environments
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.prompts import prompt_sources
@@ -65,6 +62,7 @@ from service.wiring.telemetry import (
 )
 from telemetry import Metrics, Redactor, SpanNode, TracedBackend, Tracing, Waiting, logging_as, read_trace, render
 from telemetry.audit import Audit
+from tools import McpServers, ToolServers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +83,7 @@ class Application:
     selection: ModelSelection
     audit: Audit
     revise: Reviser
+    tools: McpServers
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
@@ -236,9 +235,11 @@ def _assemble(  # noqa: PLR0917
     masks = Masks(store, personal=settings.mask_personal)
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
+    tools = open_tools(settings, stack)
     nodes = build_nodes(
         settings,
         selection,
+        tools=tools,
         masks=masks,
         workspaces=workspaces,
         environments=environments,
@@ -274,6 +275,7 @@ def _assemble(  # noqa: PLR0917
         selection=selection,
         audit=audit,
         revise=revise,
+        tools=tools,
     )
 
 
@@ -313,33 +315,6 @@ def _select_models(  # noqa: PLR0917
     )
 
 
-def _executor(
-    settings: Settings, changes: ChangeRunner, selection: ModelSelection, trees: RecentTrees, clock: Clock
-) -> Executor:
-    says = prompt_sources(settings)
-    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees)
-    seconds, judging = settings.repair_seconds, says["judge"]
-    single = SingleAnswer(
-        changes=changes,
-        roster=selection,
-        prompt=says["execute"],
-        judging=judging,
-        clock=clock,
-        trees=trees,
-        provider_seconds=seconds,
-    )
-    return Executor(
-        changes=changes,
-        roster=selection,
-        loop=loop,
-        candidates=CandidateLoops(
-            changes=changes, roster=selection, loop=loop, judging=judging, clock=clock, repair_seconds=seconds
-        ),
-        single=single,
-        clock=clock,
-    )
-
-
 def build_nodes(
     settings: Settings,
     selection: ModelSelection,
@@ -350,6 +325,7 @@ def build_nodes(
     ballots: Ballots,
     spans: Tracing,
     revise: Reviser,
+    tools: ToolServers | None = None,
     clock: Clock = now,
     resume_votes_as: Voter | None = None,
 ) -> Nodes:
@@ -376,7 +352,7 @@ def build_nodes(
             clock=clock,
             tracer=spans.tracer,
         ),
-        execute=_executor(settings, changes, selection, RecentTrees(store, masks), clock),
+        execute=build_executor(settings, changes, selection, RecentTrees(store, masks), clock, tools),
         observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock

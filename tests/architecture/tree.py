@@ -16,6 +16,7 @@ ROOMS = (
     "risk",
     "approvals",
     "telemetry",
+    "tools",
     "nodes",
     "graphs",
     "service",
