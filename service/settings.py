@@ -227,7 +227,7 @@ class Settings(Reporting):
     mcp_key: SecretStr | None = Field(default=None, description="API key for that server.")
     mcp_servers: Path | None = Field(
         default=None,
-        description="YAML file: MCP servers whose tools the coder may use, and how each tool is rated; see docs/mcp.md.",
+        description="YAML file: MCP servers whose tools the coder may use, and how each is rated; see docs/mcp.md.",
     )
     mcp_credentials: dict[str, SecretStr] = Field(
         default_factory=dict[str, SecretStr],

@@ -4,21 +4,22 @@ What a server says of its tools and what they answer is data. Credentials stay o
 """
 
 from tools.config import ServerConfig, ToolRule, ToolServerFile, load_servers
-from tools.contract import PreparedCall, ServerReport, ToolOffer, ToolResult, ToolServers
-from tools.rendering import framed, shown_offers
+from tools.contract import OfferedTool, PreparedCall, ServerReport, ToolResult, ToolServers
+from tools.rendering import framed, readable, shown_offers
 from tools.servers import McpServers
 
 __all__ = [
     "McpServers",
+    "OfferedTool",
     "PreparedCall",
     "ServerConfig",
     "ServerReport",
-    "ToolOffer",
     "ToolResult",
     "ToolRule",
     "ToolServerFile",
     "ToolServers",
     "framed",
     "load_servers",
+    "readable",
     "shown_offers",
 ]

@@ -22,7 +22,7 @@ ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]{1,128}$")]
 
 @value
 class ToolRule:
-    """What the installation says of one tool. The model that calls it has no say in this, and neither has its server."""
+    """What the installation says of one tool. Neither the model that calls it nor its server has a say in this."""
 
     tier: Tier = "high"
     reads: bool = False

@@ -40,7 +40,7 @@ class TooLongError(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class Connection:
+class ServerConnection:
     """One session. Made when it is first needed; broken once, it is never used again."""
 
     name: str
@@ -100,7 +100,7 @@ class Connection:
                     cursor = page.next_cursor
                     if cursor is None or len(listed) >= TOOLS:
                         break
-        except Exception as error:  # a server may answer anything, and the SDK raise anything
+        except Exception as error:  # noqa: BLE001  a server may answer anything, and the SDK raise anything
             self.abandon()
             raise Unavailable(
                 f"The MCP server {self.name} does not list its tools: {_reason(error)}.",
@@ -198,10 +198,12 @@ class Connection:
             encoding_error_handler="replace",
         )
 
+        # What it writes beside the protocol is for its own logs, and may hold anything.
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  closed with the transport
+
         @asynccontextmanager
         async def quiet() -> AsyncGenerator[Any]:
-            # What it writes beside the protocol is for its own logs, and may hold anything.
-            with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            with nowhere:
                 async with stdio_client(server, errlog=nowhere) as streams:
                     yield streams
 

@@ -17,7 +17,7 @@ Answer = Mapping[str, Any]
 
 
 @value
-class ToolOffer:
+class OfferedTool:
     """One tool, as its server describes it now and as the installation rates it."""
 
     server: str
@@ -51,7 +51,7 @@ class ServerReport:
     """How a server is: what it offers, and what is wrong with it."""
 
     server: str
-    offers: tuple[ToolOffer, ...] = ()
+    offers: tuple[OfferedTool, ...] = ()
     """All that it lists, also what is not allowed."""
     problem: str = ""
     """Why it cannot be used at all."""
@@ -65,7 +65,7 @@ class PreparedCall(Protocol):
     """A tool that was looked at just now and is as it was allowed."""
 
     @property
-    def offer(self) -> ToolOffer: ...
+    def offer(self) -> OfferedTool: ...
 
     async def send(self, arguments: str) -> ToolResult:
         """Call it, once. ``arguments`` is a JSON object. Nothing is raised that says what the server did."""
@@ -79,7 +79,7 @@ class ToolServers(Protocol):
         """Whether this organisation may use any tool at all."""
         ...
 
-    async def offered(self, run: str, org: str) -> tuple[Sequence[ToolOffer], Mapping[str, str]]:
+    async def offered(self, run: str, org: str) -> tuple[Sequence[OfferedTool], Mapping[str, str]]:
         """The tools that this run's coder may use, and the servers that do not answer, with why. Raises nothing."""
         ...
 

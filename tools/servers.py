@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from domain import Refused, SignoffError
 from domain.text import json_value
 from tools.config import ServerConfig, ToolRule, ToolServerFile
-from tools.connection import Connection
-from tools.contract import ServerReport, ToolOffer, ToolResult
+from tools.connection import ServerConnection
+from tools.contract import OfferedTool, ServerReport, ToolResult
 from tools.rendering import pin_of
 
 MOST_OPEN = 64
@@ -27,7 +27,9 @@ class McpServers:
 
     file: ToolServerFile = field(default_factory=ToolServerFile)
     credentials: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    _open: dict[tuple[str, str], Connection] = field(default_factory=dict[tuple[str, str], Connection], repr=False)
+    _open: dict[tuple[str, str], ServerConnection] = field(
+        default_factory=dict[tuple[str, str], ServerConnection], repr=False
+    )
     _ending: set["asyncio.Task[None]"] = field(default_factory=set["asyncio.Task[None]"], repr=False)
 
     def of(self, org: str) -> dict[str, ServerConfig]:
@@ -38,7 +40,7 @@ class McpServers:
         """See ``ToolServers.allowed``."""
         return any(rule.pin for server in self.of(org).values() for rule in server.tools.values())
 
-    async def offered(self, run: str, org: str) -> tuple[tuple[ToolOffer, ...], dict[str, str]]:
+    async def offered(self, run: str, org: str) -> tuple[tuple[OfferedTool, ...], dict[str, str]]:
         """See ``ToolServers.offered``."""
         servers = {name: server for name, server in self.of(org).items() if any(r.pin for r in server.tools.values())}
         reports = await asyncio.gather(*(self._report(run, name, server) for name, server in servers.items()))
@@ -92,15 +94,15 @@ class McpServers:
             allowed=tuple(server.tools),
         )
 
-    async def _offers(self, connection: Connection, server: ServerConfig) -> dict[str, ToolOffer]:
-        offers: dict[str, ToolOffer] = {}
+    async def _offers(self, connection: ServerConnection, server: ServerConfig) -> dict[str, OfferedTool]:
+        offers: dict[str, OfferedTool] = {}
         for name, tool in (await connection.tools()).items():
             description = tool.description or ""
             try:
                 pin = pin_of(name, description, tool.input_schema)
             except (ValueError, RecursionError):
                 pin = ""  # it has no canonical form, and equals no pin
-            offers[name] = ToolOffer(
+            offers[name] = OfferedTool(
                 server=connection.name,
                 tool=name,
                 description=description,
@@ -110,7 +112,7 @@ class McpServers:
             )
         return offers
 
-    def _connection(self, run: str, name: str, server: ServerConfig) -> Connection:
+    def _connection(self, run: str, name: str, server: ServerConfig) -> ServerConnection:
         known = self._open.get((run, name))
         if known is not None and not known.broken:
             return known
@@ -119,7 +121,7 @@ class McpServers:
         while len(self._open) >= MOST_OPEN:
             self._end(min(self._open, key=lambda key: self._open[key].used_at))
         wanted = {credential: self.credentials[credential] for credential in server.credentials.values()}
-        self._open[run, name] = connection = Connection(name=name, config=server, credentials=wanted)
+        self._open[run, name] = connection = ServerConnection(name=name, config=server, credentials=wanted)
         return connection
 
     def _end(self, key: tuple[str, str]) -> None:
@@ -132,8 +134,8 @@ class McpServers:
 class ConnectedCall:
     """A tool as it was listed a moment ago, on the connection that listed it."""
 
-    connection: Connection
-    offer: ToolOffer
+    connection: ServerConnection
+    offer: OfferedTool
 
     async def send(self, arguments: str) -> ToolResult:
         """See ``PreparedCall.send``."""
@@ -141,7 +143,7 @@ class ConnectedCall:
         return await self.connection.call(self.offer.tool, values if isinstance(values, dict) else {})
 
 
-def wrong_with(rule: ToolRule, offer: ToolOffer | None) -> str:
+def wrong_with(rule: ToolRule, offer: OfferedTool | None) -> str:
     """Why an allowed tool cannot be used: a code; empty: it can. Pure."""
     if offer is None:
         return "tool_gone"

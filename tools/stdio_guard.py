@@ -49,7 +49,7 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return 127
-    assert server.stdout is not None
+    assert server.stdout is not None  # noqa: S101  it was asked for
     code: int | None = None
     with contextlib.suppress(BrokenPipeError):
         code = relayed(server.stdout.fileno(), 1, longest, parent)

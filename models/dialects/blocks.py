@@ -77,7 +77,20 @@ def parse_block(block: Block) -> ParsedBlock | None:
         return _diff(_path(rest), body)
     if verb is None:
         return _of_language(block, word, rest)
-    return _of_verb(verb, rest, block)
+    return use_block(rest, body) if verb == "use" else _of_verb(verb, rest, block)
+
+
+def use_block(rest: str, body: str) -> ParsedBlock:
+    """A call of a server's tool: its name behind the verb or on the first line, then its arguments."""
+    if not rest:
+        rest, _, body = body.strip().partition("\n")
+    values, wrong = use_values(rest, body)
+    return ParsedBlock(
+        kind="use",
+        values=tuple(values.items()),
+        problem=f"The use block cannot be used: {wrong}." if wrong else "",
+        code="bad_arguments" if wrong else "",
+    )
 
 
 def _of_verb(verb: str, rest: str, block: Block) -> ParsedBlock:
@@ -105,17 +118,6 @@ def _of_verb(verb: str, rest: str, block: Block) -> ParsedBlock:
         case "ask":
             question = "\n".join(part for part in (rest, body) if part.strip()).strip()
             return ParsedBlock(kind="ask", values=(("question", question),))
-        case "use":
-            tool, arguments = rest, body
-            if not tool:  # its name stands on the first line, mostly
-                tool, _, arguments = body.strip().partition("\n")
-            values, wrong = use_values(tool, arguments)
-            return ParsedBlock(
-                kind="use",
-                values=tuple(values.items()),
-                problem=f"The use block cannot be used: {wrong}." if wrong else "",
-                code="bad_arguments" if wrong else "",
-            )
         case "delete":
             paths = [_path(line) for line in (rest, *body.split("\n")) if line.strip()]
             return ParsedBlock(kind="edit", edits=tuple(EditBlock(path=path[:1_000], delete=True) for path in paths))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from approvals import action_digest
-from domain import Action, Refused, Risk, SignoffError
+from domain import Action, Refused, SignoffError
 from domain.coder import UseAction
 from domain.progress import Attempt, Pending
 from nodes._events import announce
@@ -17,7 +17,7 @@ from nodes._rating import denied, rate, ruled
 from nodes.coder.changes import ChangeRunner, refused
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
 from nodes.coder.transcript import cut_output
-from tools import PreparedCall, ToolOffer, ToolResult, ToolServers, framed, shown_offers
+from tools import OfferedTool, PreparedCall, ToolResult, ToolServers, framed, shown_offers
 
 UNKNOWN = "tool_outcome_unknown"
 
@@ -43,12 +43,22 @@ class ToolCalls:
         """Do what the turn wants, or let it wait for its signature."""
         try:
             call = await self.servers.prepared(state["run"], state["org"], action.server, action.tool)
-            risk = await self._rated(state, call.offer, action)
+            engine = await ruled(self.changes.engine, self.changes.store, state["run"])
         except SignoffError as error:
             return await self._saved(state, refused(attempt, error))
+        rule = call.offer.rule
+        classify = partial(
+            engine.tool,
+            call.offer.name,
+            action.arguments,
+            tier=rule.tier,
+            reads=rule.reads,
+            tainted=state["task"].outside,
+        )
+        risk = await rate(self.changes.tracer, classify, tool=call.offer.name)
         if (no := denied(risk)) is not None:
             return await self._saved(state, refused(attempt, no))
-        if call.offer.rule.reads and not self.changes.require(risk.tier).humans:
+        if rule.reads and not self.changes.require(risk.tier).humans:
             return await self._sent(state, attempt, call, action)
         pending = Pending(
             step=attempt.step,
@@ -70,7 +80,8 @@ class ToolCalls:
         ballot = await self.changes.ballots.get(verdict.ballot, state["org"])
         if ballot.run == state["run"] and ballot.state in {"consumed", "executed", "failed"}:
             # Used up by this very turn before a crash: what came of it was lost with the process.
-            return await self._saved(state, _lost(attempt))
+            announce("note", "A call of a tool was begun before, and what came of it is not known.", code=UNKNOWN)
+            return await self._saved(state, with_outcome_lost(attempt))
         try:
             call = await self.servers.prepared(state["run"], state["org"], action.server, action.tool)
         except SignoffError as error:  # nothing was sent, and the approval is as good as before
@@ -82,18 +93,6 @@ class ToolCalls:
         await self.changes.ballots.executed(verdict.ballot, state["org"])
         return update
 
-    async def _rated(self, state: ExecuteInput, offer: ToolOffer, action: UseAction) -> Risk:
-        engine = await ruled(self.changes.engine, self.changes.store, state["run"])
-        classify = partial(
-            engine.tool,
-            offer.name,
-            action.arguments,
-            tier=offer.rule.tier,
-            reads=offer.rule.reads,
-            tainted=state["task"].outside,
-        )
-        return await rate(self.changes.tracer, classify, tool=offer.name)
-
     async def _sent(
         self, state: ExecuteInput, attempt: Attempt, call: PreparedCall, action: UseAction
     ) -> ExecuteUpdate:
@@ -101,7 +100,7 @@ class ToolCalls:
         await self.changes.ensure_alive(state)
         name, masker = call.offer.name, await self.changes.masks(state["run"])
         announce("tool_called", name, step=attempt.step, arguments=masker.text(action.arguments)[:2_000])
-        with self.changes.tracer.start_as_current_span(f"execute_tool {name}") as span:
+        with self.changes.tracer.start_as_current_span("tool.call") as span:
             result = await call.send(action.arguments)
             span.set_attributes(
                 {
@@ -122,7 +121,7 @@ class ToolCalls:
         return await self.changes.saved(state, None, [attempt], state["spent"])  # no file was touched
 
 
-def action_of(offer: ToolOffer, action: UseAction) -> Action:
+def action_of(offer: OfferedTool, action: UseAction) -> Action:
     """The canonical form of a call: server, tool, the very arguments, and what the tool said of itself."""
     return Action(
         tool="mcp",
@@ -140,10 +139,10 @@ def with_answer(attempt: Attempt, name: str, result: ToolResult) -> Attempt:
     return replace(attempt, turn=replace(turn, result=words, ok=result.ok, code=result.code))
 
 
-def _lost(attempt: Attempt) -> Attempt:
+def with_outcome_lost(attempt: Attempt) -> Attempt:
+    """The attempt with what the coder is told of a call that may have been made."""
     turn = attempt.turn
     assert turn is not None  # noqa: S101  only a turn calls a tool
-    announce("note", "A call of a tool was begun before, and what came of it is not known.", code=UNKNOWN)
     words = (
         "This call was begun, and then the process stopped: what came of it is not known. It was not made again. Look "
         "whether it was done, with a tool that reads, before you decide what to do."

@@ -75,7 +75,10 @@ class CoderLoop:
             attempt = Attempt(step=step.id, number=turn.number, provider=reply.model, model=reply.model, turn=turn)
             answer = Message(role="assistant", content=reply.value, tool_calls=reply.tool_calls)
             state = {**state, "spent": state["spent"] + spent_on(reply.usage)}
-            update = await self._perform(state, attempt)
+            if isinstance(turn.action, UseAction):
+                update = await self.tools(state, attempt, turn.action)
+            else:
+                update = await self._perform(state, attempt)
             span.set_attributes(
                 {
                     "langfuse.observation.type": "tool",
@@ -133,7 +136,7 @@ class CoderLoop:
         turn = attempt.turn
         assert turn is not None  # noqa: S101  every attempt of this loop is a turn
         match turn.action:
-            case None:
+            case None | UseAction():
                 pass  # an answer without an action: the correction is in the turn already
             case OpenAction() | SearchAction() as action:
                 attempt = await self._look(state, attempt, action)
@@ -158,8 +161,6 @@ class CoderLoop:
                 if len({*state["done"], attempt.step}) == len(state["plan"].steps):
                     attempt = await self.changes.accepted(state, work, attempt)
                 return await self.changes.saved(state, work, [attempt], state["spent"])
-            case UseAction() as action:
-                return await self.tools(state, attempt, action)
             case AskAction(question=words):
                 announce("question_asked", words, step=attempt.step)
                 question = OpenQuestion(

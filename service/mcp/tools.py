@@ -26,7 +26,9 @@ LOOK_AGAIN_S = 0.25
 """How often a run is looked at that another process works on, or that a person decides about."""
 MOST_TEXT, MOST_ITEMS, MOST_DIFF = 2_000, 50, 40_000
 """Characters of one text, items of one list, characters of a diff: a host pays for what it reads."""
-TOLD = frozenset({"node_started", "command_started", "change_applied", "coder_turn", "reviewed", "ballot_opened"})
+TOLD = frozenset(
+    {"node_started", "command_started", "change_applied", "tool_called", "coder_turn", "reviewed", "ballot_opened"}
+)
 """Kinds of events that say how far a run is."""
 Progress = Callable[[str], Any]
 """Takes one line; awaited."""

@@ -62,7 +62,7 @@ from service.wiring.telemetry import (
 )
 from telemetry import Metrics, Redactor, SpanNode, TracedBackend, Tracing, Waiting, logging_as, read_trace, render
 from telemetry.audit import Audit
-from tools import McpServers, ToolServers
+from tools import ToolServers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,6 @@ class Application:
     selection: ModelSelection
     audit: Audit
     revise: Reviser
-    tools: McpServers
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
@@ -226,16 +225,14 @@ def _assemble(  # noqa: PLR0917
     models: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> Application:
-    pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
-    stack.push_async_callback(pool.close)
+    pool, spec = open_pool(settings, partial(trace_passage, spans), stack.push_async_callback), spec_of(settings)
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
-    store = Store(settings.home / "store")
+    store, tools = Store(settings.home / "store"), open_tools(settings, stack)
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks = Masks(store, personal=settings.mask_personal)
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
-    tools = open_tools(settings, stack)
     nodes = build_nodes(
         settings,
         selection,
@@ -275,7 +272,6 @@ def _assemble(  # noqa: PLR0917
         selection=selection,
         audit=audit,
         revise=revise,
-        tools=tools,
     )
 
 

@@ -10,10 +10,11 @@ from nodes.coder.single import SingleAnswer
 from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.turns import CoderLoop
 from nodes.execute import Executor
+from sandbox import Check
 from service.settings import Settings
 from service.wiring.models import ModelSelection
 from service.wiring.prompts import prompt_sources
-from tools import McpServers, ToolServers, load_servers
+from tools import McpServers, ServerReport, ToolServers, load_servers
 
 
 def open_tools(settings: Settings, stack: AsyncExitStack) -> McpServers:
@@ -28,6 +29,34 @@ def open_tools(settings: Settings, stack: AsyncExitStack) -> McpServers:
     servers = McpServers(file=load_servers(settings.mcp_servers, credentials), credentials=credentials)
     stack.push_async_callback(servers.close)
     return servers
+
+
+async def reports_of(settings: Settings) -> tuple[ServerReport, ...]:
+    """Every MCP server of the installation as it is now; each is started or connected to, and left again.
+
+    Raises:
+        Refused: ``mcp_servers_invalid``, ``mcp_credential_missing``.
+    """
+    async with AsyncExitStack() as stack:
+        return await open_tools(settings, stack).reports()
+
+
+async def probe_tools(settings: Settings) -> tuple[Check, ...]:
+    """The same for ``signoff doctor``: a run can start without them."""
+    checks: list[Check] = []
+    for each in await reports_of(settings):
+        wrong = ", ".join(f"{tool}: {code}" for tool, code in each.wrong.items())
+        usable = len(each.allowed) - len(each.wrong)
+        checks.append(
+            Check(
+                name=f"tools {each.server}",
+                ok=not each.problem and not wrong,
+                needed=False,
+                detail=each.problem or wrong or f"{usable} of {len(each.offers)} tools allowed",
+                hint=f"Look at it: signoff tools {each.server}",
+            )
+        )
+    return tuple(checks)
 
 
 def build_executor(  # noqa: PLR0917
