@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from approvals import action_digest
-from domain import Action, Refused, SignoffError
+from domain import Action, Refused, Risk, SignoffError
 from domain.coder import UseAction
 from domain.progress import Attempt, Pending
 from nodes._events import announce
@@ -43,22 +43,12 @@ class ToolCalls:
         """Do what the turn wants, or let it wait for its signature."""
         try:
             call = await self.servers.prepared(state["run"], state["org"], action.server, action.tool)
-            engine = await ruled(self.changes.engine, self.changes.store, state["run"])
+            risk = await self._rated(state, call.offer, action)
         except SignoffError as error:
             return await self._saved(state, refused(attempt, error))
-        rule = call.offer.rule
-        classify = partial(
-            engine.tool,
-            call.offer.name,
-            action.arguments,
-            tier=rule.tier,
-            reads=rule.reads,
-            tainted=state["task"].outside,
-        )
-        risk = await rate(self.changes.tracer, classify, tool=call.offer.name)
         if (no := denied(risk)) is not None:
             return await self._saved(state, refused(attempt, no))
-        if rule.reads and not self.changes.require(risk.tier).humans:
+        if call.offer.rule.reads and not self.changes.require(risk.tier).humans:
             return await self._sent(state, attempt, call, action)
         pending = Pending(
             step=attempt.step,
@@ -93,13 +83,52 @@ class ToolCalls:
         await self.changes.ballots.executed(verdict.ballot, state["org"])
         return update
 
+    def lookup(self, state: ExecuteInput) -> "Lookups | None":
+        """For a coder that answers once: tools that only read and need no signature; None: there are no tools."""
+        return Lookups(self, state) if self.servers.allowed(state["org"]) else None
+
+    async def looked_up(self, state: ExecuteInput, action: UseAction) -> tuple[str, bool]:
+        """What a look-up came to, and whether something was read."""
+        try:
+            call = await self.servers.prepared(state["run"], state["org"], action.server, action.tool)
+            risk = await self._rated(state, call.offer, action)
+        except SignoffError as error:
+            return f"Not done: {error.message} {error.hint}".strip(), False
+        if (no := denied(risk)) is not None:
+            return f"Not done: {no.message}", False
+        if not call.offer.rule.reads or self.changes.require(risk.tier).humans:
+            return (
+                "Not done: only what reads and needs no signature can be used before a change. Write the change.",
+                False,
+            )
+        result = await self.called(state, call, action)
+        return framed(call.offer.name, cut_output(result.text)), True
+
+    async def _rated(self, state: ExecuteInput, offer: OfferedTool, action: UseAction) -> Risk:
+        engine = await ruled(self.changes.engine, self.changes.store, state["run"])
+        classify = partial(
+            engine.tool,
+            offer.name,
+            action.arguments,
+            tier=offer.rule.tier,
+            reads=offer.rule.reads,
+            tainted=state["task"].outside,
+        )
+        return await rate(self.changes.tracer, classify, tool=offer.name)
+
     async def _sent(
         self, state: ExecuteInput, attempt: Attempt, call: PreparedCall, action: UseAction
     ) -> ExecuteUpdate:
         """The turn with the answer. From now on the run has read text from outsiders."""
+        result = await self.called(state, call, action)
+        update = await self._saved(state, with_answer(attempt, call.offer.name, result))
+        return {**update, "task": replace(state["task"], outside=True)}
+
+    async def called(self, state: ExecuteInput, call: PreparedCall, action: UseAction) -> ToolResult:
+        """The answer of one call, masked, in a span and with events of its own."""
         await self.changes.ensure_alive(state)
         name, masker = call.offer.name, await self.changes.masks(state["run"])
-        announce("tool_called", name, step=attempt.step, arguments=masker.text(action.arguments)[:2_000])
+        announce("tool_called", name, arguments=masker.text(action.arguments)[:2_000])
         with self.changes.tracer.start_as_current_span("tool.call") as span:
             result = await call.send(action.arguments)
             span.set_attributes(
@@ -114,11 +143,25 @@ class ToolCalls:
                 }
             )
         announce("tool_answered", result.code or "ok", tool=name, ok=result.ok, ms=round(result.duration_ms))
-        update = await self._saved(state, with_answer(attempt, name, replace(result, text=masker.text(result.text))))
-        return {**update, "task": replace(state["task"], outside=True)}
+        return replace(result, text=masker.text(result.text))
 
     async def _saved(self, state: ExecuteInput, attempt: Attempt) -> ExecuteUpdate:
         return await self.changes.saved(state, None, [attempt], state["spent"])  # no file was touched
+
+
+@dataclass(slots=True)
+class Lookups:
+    """Look-ups of one answer; ``used`` once one of them read something."""
+
+    calls: ToolCalls
+    state: ExecuteInput
+    used: bool = False
+
+    async def __call__(self, action: UseAction) -> str:
+        """See ``models.Lookup``."""
+        words, read = await self.calls.looked_up(self.state, action)
+        self.used = self.used or read
+        return words
 
 
 def action_of(offer: OfferedTool, action: UseAction) -> Action:

@@ -79,6 +79,7 @@ def build_executor(  # noqa: PLR0917
         judging=judging,
         clock=clock,
         trees=trees,
+        tools=calls,
         provider_seconds=seconds,
     )
     return Executor(

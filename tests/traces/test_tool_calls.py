@@ -257,3 +257,16 @@ async def test_another_organisations_server_does_not_exist(tmp_path: Path) -> No
 
 def test_the_action_is_a_value() -> None:
     assert UseAction(server="a", tool="b").arguments == "{}"
+
+
+async def test_a_coder_that_answers_once_looks_up_first_and_cannot_act(tmp_path: Path) -> None:
+    repo, tickets = repository(tmp_path / "repo"), TicketServer(tmp_path / "tickets")
+    answers = {"coder": [SEARCH, CREATE, EDIT + DONE], "reviewer": [OK]}
+    async with application(tmp_path, answers, coder_dialect="single", **await tickets.settings()) as opened:
+        standing, events = await start(opened, task(repo, deliver="patch"))
+        assert standing.run.status == "delivered", standing.run.ending
+        assert "1 ticket about total" in asked(opened)[1][-1].content
+        assert "only what reads" in asked(opened)[2][-1].content
+        assert standing.values["task"].outside
+        assert [e.message for e in events if e.kind == "tool_called"] == ["tickets.search"]
+    assert tickets.log == ["search total"]
