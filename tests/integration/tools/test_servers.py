@@ -1,7 +1,6 @@
 """Real MCP servers by the official SDK: over streamable HTTP, and programs that misbehave."""
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -24,7 +23,7 @@ async def test_streamable_http_says_the_same_and_is_bounded(tmp_path: Path) -> N
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         command = [sys.executable, tool_server.__file__, str(tickets.folder), str(listener.fileno())]
-        process = subprocess.Popen(command, pass_fds=[listener.fileno()])
+        process = subprocess.Popen(command, pass_fds=[listener.fileno()])  # noqa: ASYNC220  of a test
     try:
         servers = await tickets.servers(url=f"http://127.0.0.1:{port}/mcp")
         offers, problems = await servers.offered("r", "o")
@@ -52,7 +51,8 @@ async def test_runs_have_connections_of_their_own_and_leave_no_process(tmp_path:
     assert len({id(call.connection) for call in calls}) == 2
     assert calls[0].connection is (await servers.prepared("a", "o", "tickets", "create")).connection
     await servers.close()
-    assert subprocess.run(["pgrep", "-f", str(tickets.folder)], capture_output=True, check=False).stdout == b""
+    left = await asyncio.create_subprocess_exec("pgrep", "-f", str(tickets.folder), stdout=subprocess.PIPE)
+    assert (await left.communicate())[0] == b""
 
 
 def guarded(longest: int, program: str) -> subprocess.CompletedProcess[bytes]:
@@ -71,6 +71,16 @@ def test_the_guard_hands_lines_on_and_ends_at_one_that_is_too_long() -> None:
     assert guarded(100, "raise SystemExit(7)").returncode == 7
 
 
+def written(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def running(pid: int) -> bool:
+    """A process that is there and has not ended: nobody may have asked for its end yet."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
 async def test_the_guard_ends_with_the_process_that_it_works_for(tmp_path: Path) -> None:
     """As when a worker is killed: nobody is left to close the server's input."""
     alive = tmp_path / "pid"
@@ -83,10 +93,9 @@ async def test_the_guard_ends_with_the_process_that_it_works_for(tmp_path: Path)
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", worker)
     async with asyncio.timeout(30):
-        while not (alive.exists() and alive.read_text()):  # noqa: ASYNC110
+        while not written(alive):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         process.kill()
         await process.wait()
-        while Path(f"/proc/{alive.read_text()}/stat").exists():  # noqa: ASYNC110
+        while running(int(written(alive))):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    assert not os.path.exists(f"/proc/{alive.read_text()}")
