@@ -8,7 +8,7 @@ from domain._value import value
 
 __all__ = ["Action", "ActionKind"]
 
-ActionKind = Literal["shell", "commit", "branch", "push", "pull_request", "deploy", "secret", "patch"]
+ActionKind = Literal["shell", "commit", "branch", "push", "pull_request", "deploy", "secret", "patch", "mcp"]
 
 
 @value

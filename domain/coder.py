@@ -20,6 +20,7 @@ __all__ = [
     "OpenQuestion",
     "RunAction",
     "SearchAction",
+    "UseAction",
     "answer_in",
 ]
 
@@ -99,8 +100,20 @@ class AskAction:
     question: Prose
 
 
+@value
+class UseAction:
+    """Call a tool of an MCP server that the installation names, as it rates that tool."""
+
+    kind: Literal["use"] = "use"
+    server: Name
+    tool: Name
+    arguments: Prose = "{}"
+    """A JSON object in one spelling: sorted, indented by one. What is signed and sent are these bytes."""
+
+
 CoderAction = Annotated[
-    OpenAction | SearchAction | RunAction | EditAction | DoneAction | AskAction, Field(discriminator="kind")
+    OpenAction | SearchAction | RunAction | EditAction | DoneAction | AskAction | UseAction,
+    Field(discriminator="kind"),
 ]
 
 

@@ -22,6 +22,8 @@ EventKind = Literal[
     "command_started",
     "command_ended",
     "candidate_tried",
+    "tool_called",
+    "tool_answered",
     "coder_turn",
     "question_asked",
     "question_answered",

@@ -4,17 +4,23 @@ A provider proposes a code change, by asking a model or by searching for a repai
 ranks by evidence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import Field
 
 from domain import CodeChange, CommandRun, value
 from domain.change import Hunk
+from domain.coder import UseAction
 from domain.work import Name, Prose
-from models.contract import CodeForm, Listener, Message, Model, ModelSettings, Question, Usage
+from models.contract import CodeForm, Listener, Message, Model, ModelSettings, Question, Reply, Usage
 from models.dialects import single
+
+LOOKUPS = 3
+"""Of one answer, before its change."""
+Lookup = Callable[[UseAction], Awaitable[str]]
+"""Looks something up with a tool that only reads, and says what came of it."""
 
 
 class Bench(Protocol):
@@ -51,6 +57,8 @@ class ChangeRequest:
     """Paths worth looking at first."""
     hunks: Annotated[tuple[Hunk, ...], Field(max_length=500)] = ()
     """What changed lately, newest first."""
+    lookup: Lookup | None = None
+    """None: there are no tools."""
 
 
 @value
@@ -123,15 +131,39 @@ class ModelProvider:
         if self.form == "json":
             # The prompt speaks of blocks for everybody: who comes last is right.
             messages, reader = (*messages, Message(role="user", content=single.json_instructions())), None
+        elif job.lookup is not None:
+            messages, reply = await self._looked_up(job, job.lookup, listener)
+            reading = single.read(reply.value, cut=reply.finish == "length")
+            if reading.change is not None:
+                return self._proposal(reply, reading.change)
+            correction = Message(role="user", content=reading.correction)
+            messages = (*messages, Message(role="assistant", content=reply.value), correction)
         question = Question(messages, CodeChange, settings=job.settings, listener=listener, reader=reader)
-        reply = await self.model.ask(question)
+        answer = await self.model.ask(question)
+        return self._proposal(answer, answer.value)
+
+    def _proposal(self, reply: Reply[Any], change: CodeChange) -> Proposal:
         cut = "Your answer was cut off at its limit of tokens: what it ended with is not made. Send the rest."
         return Proposal(
             provider=self.name,
             model=reply.model,
-            change=reply.value,
+            change=change,
             usage=reply.usage,
             duration_ms=reply.latency_ms,
-            note=reply.value.notes,
+            note=change.notes,
             left_out=cut if reply.finish == "length" and self.form == "blocks" else "",
         )
+
+    async def _looked_up(
+        self, job: ChangeRequest, lookup: Lookup, listener: Listener | None
+    ) -> tuple[tuple[Message, ...], Reply[str]]:
+        """The conversation with what was looked up, and the first answer that looks nothing up."""
+        messages, left = job.messages, LOOKUPS
+        while True:
+            reply = await self.model.ask(Question(messages, str, settings=job.settings, listener=listener))
+            use = single.read(reply.value, cut=reply.finish == "length").use
+            if use is None or not left:
+                return messages, reply
+            left -= 1
+            answer = Message(role="user", content=await lookup(use))
+            messages = (*messages, Message(role="assistant", content=reply.value), answer)

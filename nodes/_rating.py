@@ -99,6 +99,8 @@ class Reviser:
         """
         if replace(edited, arguments=ballot.action.arguments) != ballot.action:
             raise refusal("action_invalid", "Only the arguments of an action can be edited.")
+        if edited.tool == "mcp":  # the coder goes on from its own call, and would read another one's answer
+            raise refusal("action_invalid", "A call of a tool is not edited: reject it, and say what you want instead.")
         engine = await ruled(self.engine, self.store, ballot.run)
         action, risk = (edited_shell if edited.tool == "shell" else edited_delivery)(engine, ballot, edited)
         if (no := denied(risk)) is not None:

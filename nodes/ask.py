@@ -45,6 +45,9 @@ class Asker:
         # Every new question has a name of its own: after an expiry it is asked again.
         pending, again = state.get("pending"), state.get("ask_round", 0)
         name = "deliver" if pending is None else f"execute.{pending.step}"
+        if pending is not None and pending.turn is not None and pending.action.tool == "mcp":
+            # The same call in another turn is another call: it may be meant twice.
+            name = f"{name}.use.{pending.turn.number}"
         request = Request(
             run=state["run"],
             step=f"{name}.{again + 1}" if again else name,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from langgraph.types import interrupt
 
 from domain import Refused, Spent, Transient
-from domain.coder import OpenQuestion, answer_in
+from domain.coder import OpenQuestion, UseAction, answer_in
 from domain.limits import ensure_within
 from domain.progress import working
 from models import Message
@@ -45,6 +45,9 @@ class Executor:
         if pending is None:  # what a person signed is an attempt that has begun: it was paid for
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
         await self.changes.ensure_alive(state)
+        if pending is not None and pending.turn is not None and isinstance(pending.turn.action, UseAction):
+            update = await self.loop.tools.signed(state, pending, pending.turn.action)
+            return {**update, "transcript": state.get("transcript", ()), "pending": None, "verdict": None}
         if pending is not None:
             work, transcript = await self.changes.open(state), state.get("transcript", ())
             attempt = await self.changes.signed(state, work, pending)

@@ -71,6 +71,25 @@ class RiskEngine:
         ran = (self.command(text, profile=profile, tainted=tainted) for text in change.cmd_instructions)
         return self.combine(edits, ruled, *ran, *_tainted(tainted), _highest((_PROFILES[profile],)))
 
+    def tool(self, name: str, arguments: str, *, tier: Tier, reads: bool, tainted: bool = False) -> Risk:
+        """Rate a call of a tool outside the sandbox, where nothing is known of it but what the installation says.
+
+        Args:
+            name: ``server.tool``.
+            arguments: the JSON that is sent.
+            tier: as the installation rates the tool.
+            reads: it changes nothing, by the installation's word.
+            tainted: the run has read text from outsiders, who may want something sent or done.
+        """
+        # High stays high: a person reads the very arguments then, which is all that two could do.
+        raised = one_up(tier) if tainted and tier in {"low", "medium"} else tier
+        what = f"{'reads from' if reads else 'acts on'} a system outside: {shown(name)}, rated {tier} here"
+        why = " (raised: the run has read text from outsiders)" if raised != tier else ""
+        base = Reason(rule="tool.read" if reads else "tool.call", tier=raised, message=f"{what}{why}")
+        noticed = self._risk(self._files.text("the arguments", arguments), "sealed", tainted)
+        ruled = Risk(tier="low", reasons=tuple(self.policy.on_tool(name)))
+        return self.combine(_highest((base,)), noticed, ruled, *_tainted(tainted))
+
     def delivery(
         self,
         diff: str,

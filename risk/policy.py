@@ -23,20 +23,22 @@ MOST_STEPS = 40_000
 
 
 class Tightening(BaseModel):
-    """One wish: commands that match a regular expression, or paths that match a glob, get at least ``tier``."""
+    """One wish: commands that match a regular expression, paths or tools that match a glob, get at least ``tier``."""
 
     model_config = _STRICT
     line: int = Field(default=0, alias=LINE)
     command: str = Field(default="", max_length=LONGEST_PATTERN)
     path: str = Field(default="", max_length=LONGEST_PATTERN)
+    tool: str = Field(default="", max_length=LONGEST_PATTERN)
+    """Tools of MCP servers, as ``server.tool``."""
     tier: Tier = "high"
     deny: bool = False
     because: str = Field(min_length=1, max_length=300)
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if bool(self.command) == bool(self.path):
-            raise ValueError("write either command (a regular expression) or path (a glob)")
+    def _one_of_them(self) -> Self:
+        if [bool(self.command), bool(self.path), bool(self.tool)].count(True) != 1:
+            raise ValueError("write one of command (a regular expression), path (a glob) and tool (a glob)")
         try:
             _ = self.expression
         except ValueError as error:
@@ -108,6 +110,9 @@ class RiskPolicy(BaseModel):
     def on_path(self, path: str) -> Iterator[Reason]:
         # ``fnmatchcase``: ``fnmatch`` would follow the system that the server runs on.
         return (wish.reason for wish in self.tighten if wish.path and fnmatch.fnmatchcase(path, wish.path))
+
+    def on_tool(self, name: str) -> Iterator[Reason]:
+        return (wish.reason for wish in self.tighten if wish.tool and fnmatch.fnmatchcase(name, wish.tool))
 
 
 def read_policy(text: str) -> RiskPolicy:

@@ -28,6 +28,7 @@ ROOMS = (
     "sandbox",
     "service",
     "telemetry",
+    "tools",
 )
 AROUND = ("benchmarks", "scripts", "tests")
 PROGRAMS = ("held_out", "suites")

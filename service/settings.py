@@ -240,6 +240,15 @@ class Settings(Reporting):
         default=None, description="Server that `signoff mcp` hands tasks on to. Empty: it does them itself."
     )
     mcp_key: SecretStr | None = Field(default=None, description="API key for that server.")
+    mcp_servers: Path | None = Field(
+        default=None,
+        description="YAML file: MCP servers whose tools the coder may use, and how each is rated; see docs/mcp.md.",
+    )
+    mcp_credentials: dict[str, SecretStr] = Field(
+        default_factory=dict[str, SecretStr],
+        description='Credentials of those servers by name, as JSON: {"tickets": "…"}; the file says which server gets '
+        "which one.",
+    )
     rate_per_minute: int = Field(default=600, ge=1, description="Requests a minute for one key or person.")
     rate_per_minute_ip: int = Field(default=1_200, ge=1, description="Requests a minute for one address.")
     max_body_mb: float = Field(default=16.0, gt=0, description="Largest request body.")
@@ -292,6 +301,7 @@ class Settings(Reporting):
             self.langfuse_secret_key,
             self.key_pepper,
             self.mcp_key,
+            *self.mcp_credentials.values(),
         )
         # What the percent signs of the URL stand for; the redactor knows the other spellings.
         password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from domain.coder import EditBlock
 from models.dialects import markers
+from models.dialects.calls import use_values
 from models.dialects.fences import Block
 
-Kind = Literal["open", "search", "run", "edit", "done", "ask"]
+Kind = Literal["open", "search", "run", "edit", "done", "ask", "use"]
 _WORDS_OF = {
     "open": "open read view cat",
     "search": "search grep find",
@@ -20,6 +21,7 @@ _WORDS_OF = {
     "delete": "delete remove",
     "done": "done finish submit",
     "ask": "ask question",
+    "use": "use use_tool call_tool",
 }
 VERBS = {word: verb for verb, words in _WORDS_OF.items() for word in words.split()}
 """First word of an info string → what is to be done."""
@@ -75,7 +77,20 @@ def parse_block(block: Block) -> ParsedBlock | None:
         return _diff(_path(rest), body)
     if verb is None:
         return _of_language(block, word, rest)
-    return _of_verb(verb, rest, block)
+    return use_block(rest, body) if verb == "use" else _of_verb(verb, rest, block)
+
+
+def use_block(rest: str, body: str) -> ParsedBlock:
+    """A call of a server's tool: its name behind the verb or on the first line, then its arguments."""
+    if not rest:
+        rest, _, body = body.strip().partition("\n")
+    values, wrong = use_values(rest, body)
+    return ParsedBlock(
+        kind="use",
+        values=tuple(values.items()),
+        problem=f"The use block cannot be used: {wrong}." if wrong else "",
+        code="bad_arguments" if wrong else "",
+    )
 
 
 def _of_verb(verb: str, rest: str, block: Block) -> ParsedBlock:

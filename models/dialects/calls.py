@@ -11,7 +11,7 @@ from domain.text import json_value
 from models.clients.structured import embedded
 from models.dialects.reading import Reading, checked
 
-NAMES = ("open", "search", "run", "edit", "write", "delete", "done", "ask")
+NAMES = ("open", "search", "run", "edit", "write", "delete", "done", "ask", "use")
 _NAMES_OF = {
     "open": "open_file read read_file view view_file cat list list_files list_directory ls",
     "search": "grep find search_files search_code codebase_search",
@@ -21,6 +21,7 @@ _NAMES_OF = {
     "delete": "delete_file remove rm",
     "done": "finish submit complete attempt_completion",
     "ask": "question ask_user ask_followup_question",
+    "use": "use_tool call_tool mcp use_mcp_tool",
 }
 _ALIASES = {alias: name for name, aliases in _NAMES_OF.items() for alias in aliases.split()}
 _KEYS = {
@@ -37,6 +38,9 @@ _KEYS = {
     "message": ("message", "commit_message", "summary", "result", "title"),
     "notes": ("notes", "note", "reason", "why", "description"),
     "question": ("question", "text", "message", "q", "prompt"),
+    "tool": ("tool", "name", "tool_name"),
+    "server": ("server", "server_name"),
+    "arguments": ("arguments", "args", "input", "parameters", "params"),
 }
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "open": {"path": "src/app.py", "first": 1, "last": 80},
@@ -47,7 +51,10 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     "delete": {"path": "src/old.py"},
     "done": {"message": "Add the sum"},
     "ask": {"question": "Which of the two formats is meant?"},
+    "use": {"tool": "tickets.search", "arguments": {"query": "total"}},
 }
+_MCP = "mcp__"
+"""Begins the name of a tool of a server, where a model knows it as ``mcp__server__tool``."""
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _FUNCTION = re.compile(r"<function=([\w.-]{1,64})>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.-]{1,64})>\n?(.*?)\n?(?:</parameter>|\Z)", re.DOTALL)
@@ -63,6 +70,8 @@ def example(name: str) -> str:
 
 def tool_named(name: str) -> str:
     """The tool of ours that a name means; empty: none."""
+    if name.startswith(_MCP):
+        return "use"
     plain = name.strip().lower().rsplit(".", 1)[-1].replace("-", "_").replace(" ", "_")
     return plain if plain in NAMES else _ALIASES.get(plain, "")
 
@@ -72,13 +81,15 @@ def called(name: str, arguments: Mapping[str, Any]) -> Reading:
     tool = tool_named(name)
     if not tool:
         return Reading(
-            problem=f"There is no tool {name[:60]!r}. There are: {', '.join(NAMES)}.",
+            problem=f"There is no tool {name[:60]!r}. There are: {', '.join(NAMES[:-1])}.",
             example=example("open"),
             code="unknown_tool",
         )
+    if name.startswith(_MCP):
+        arguments = {"tool": name.removeprefix(_MCP), "arguments": arguments}
     values, wrong = _values(tool, arguments)
     # edit, write and delete are one action of the domain, with edits of three kinds.
-    action, kind = None, tool if tool in {"open", "search", "run", "done", "ask"} else "edit"
+    action, kind = None, "edit" if tool in {"edit", "write", "delete"} else tool
     if not wrong:
         action, wrong = checked(kind, values)
     if action is None:
@@ -112,10 +123,40 @@ def _values(tool: str, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], st
             return {"message": _argument(args, "message") or "", "notes": _argument(args, "notes") or ""}, ""
         case "ask":
             values = {"question": _argument(args, "question")}
+        case "use":
+            return use_values(_argument(args, "tool"), _of(args, "arguments"), server=_argument(args, "server"))
         case _:
             return _edits(tool, args)
     missing = [key for key in ("query", "command", "question") if key in values and not str(values[key] or "").strip()]
     return values, f"{missing[0]} is missing" if missing else ""
+
+
+def use_values(tool: str | None, arguments: Any, *, server: str | None = "") -> tuple[dict[str, Any], str]:
+    """The values of a call of a server's tool, and what is wrong with it.
+
+    Args:
+        tool: ``server.tool``, in the spellings that models know; the name alone where the server stands apart.
+        arguments: an object, or its JSON.
+        server: where it stands apart.
+    """
+    tool, server = (tool or "").strip(), (server or "").strip()
+    if not server:
+        server, tool = next((tool.split(mark, 1) for mark in ("__", ".", "/") if mark in tool), ("", tool))
+    if not server or not tool:
+        return {}, "it names no tool as server.tool"
+    if isinstance(arguments, str) or arguments is None:
+        try:
+            arguments = json_value(arguments) if arguments and arguments.strip() else {}
+        except ValueError:
+            return {}, "its arguments are no JSON object"
+    if not isinstance(arguments, dict):
+        return {}, "its arguments are no JSON object"
+    try:
+        # One spelling: the same call has the same bytes, whoever signs them.
+        text = json.dumps(arguments, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        return {}, "its arguments are no JSON object"
+    return {"server": server, "tool": tool, "arguments": text}, ""
 
 
 def _edits(tool: str, args: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from domain import CodeChange, FileEdit
-from domain.coder import DoneAction, EditAction, EditBlock, RunAction
+from domain.coder import DoneAction, EditAction, EditBlock, RunAction, UseAction
 from models.clients import structured
 from models.dialects import text
 from models.dialects.blocks import ParsedBlock
@@ -33,6 +33,8 @@ class ChangeReading:
     """``no_action``, ``answer_cut``, ``template_copied`` or ``bad_arguments``."""
     ignored: str = ""
     """What was in the answer and is no part of the change."""
+    use: UseAction | None = None
+    """A tool that is to be looked something up with first, where the answer holds nothing else."""
 
     @property
     def correction(self) -> str:
@@ -44,6 +46,12 @@ class ChangeReading:
 def instructions() -> str:
     """What the system prompt says about this dialect."""
     return Path(__file__).with_name("single.md").read_text(encoding="utf-8").strip()
+
+
+@cache
+def use_instructions() -> str:
+    """What it says besides where there are tools of servers to look things up with."""
+    return Path(__file__).with_name("single_use.md").read_text(encoding="utf-8").strip()
 
 
 @cache
@@ -73,6 +81,10 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
     commands, outputs = split_outputs([str(dict(part.values)["command"]) for part in whole if part.kind == "run"])
     done = next((dict(part.values) for part in whole if part.kind == "done"), None)
     if not edits and not commands and done is None:
+        use = next((dict(part.values) for part in whole if part.kind == "use" and not part.code), None)
+        if use is not None:
+            nothing = _nothing(answer, prose, whole, lost=lost)
+            return replace(nothing, use=UseAction(**use))
         return _nothing(answer, prose, whole, lost=lost)
     message = "\n\n".join(str(line) for line in (done or {}).values() if line)
     notes = [part.problem for part in whole if part.problem]

@@ -14,7 +14,17 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from domain import CodeChange, FileEdit
-from domain.coder import AskAction, CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.coder import (
+    AskAction,
+    CoderAction,
+    DoneAction,
+    EditAction,
+    EditBlock,
+    OpenAction,
+    RunAction,
+    SearchAction,
+    UseAction,
+)
 from models.clients import structured
 from models.dialects import markers
 from models.dialects.blocks import VERBS, ParsedBlock, parse_block, place_of
@@ -40,6 +50,12 @@ _EXAMPLE = "Write one fenced block, for example:\n\n```open\nREADME.md\n```"
 def instructions() -> str:
     """What the system prompt says about this dialect."""
     return Path(__file__).with_name("text.md").read_text(encoding="utf-8").strip()
+
+
+@cache
+def use_instructions() -> str:
+    """What it says besides where there are tools of servers to use."""
+    return Path(__file__).with_name("text_use.md").read_text(encoding="utf-8").strip()
 
 
 def read(answer: str, *, cut: bool = False) -> Reading:
@@ -199,6 +215,7 @@ def _example(kind: str) -> str:
         "edit": "```edit src/app.py\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```",
         "done": "```done\nAdd the sum\n```",
         "ask": "```ask\nWhich of the two formats is meant?\n```",
+        "use": '```use tickets.search\n{"query": "total"}\n```',
     }
     return f"Write it like this:\n\n{lines[kind]}"
 
@@ -221,6 +238,8 @@ def render(action: CoderAction, thought: str = "") -> str:
             block = _fenced("done", action.message + "\n" + (f"\n{action.notes}\n" if action.notes else ""))
         case AskAction():
             block = _fenced("ask", markers.ended(action.question))
+        case UseAction():
+            block = _fenced(f"use {action.server}.{action.tool}", markers.ended(action.arguments))
         case EditAction():
             block = "\n".join(_edits(action.edits))
     return f"{thought}\n\n{block}".lstrip("\n")

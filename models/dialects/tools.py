@@ -9,7 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from domain.coder import AskAction, CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.coder import (
+    AskAction,
+    CoderAction,
+    DoneAction,
+    EditAction,
+    EditBlock,
+    OpenAction,
+    RunAction,
+    SearchAction,
+    UseAction,
+)
 from domain.text import json_value
 from models.contract import Tool, ToolCall
 from models.dialects import text
@@ -25,9 +35,19 @@ def instructions() -> str:
     return Path(__file__).with_name("tools.md").read_text(encoding="utf-8").strip()
 
 
-def schemas() -> tuple[Tool, ...]:
-    """The tools that a question of this dialect offers, always the same ones: prompts share their beginning."""
-    return _SCHEMAS
+@cache
+def use_instructions() -> str:
+    """What it says besides where there are tools of servers to use."""
+    return Path(__file__).with_name("tools_use.md").read_text(encoding="utf-8").strip()
+
+
+def schemas(*, use: bool = False) -> tuple[Tool, ...]:
+    """The tools that a question of this dialect offers, always the same ones: prompts share their beginning.
+
+    Args:
+        use: there are tools of servers. They are no tools of this list: what their servers say of them is data.
+    """
+    return (*_SCHEMAS, _USE) if use else _SCHEMAS
 
 
 def read(words: str, calls: Sequence[ToolCall], *, cut: bool = False) -> Reading:
@@ -99,6 +119,9 @@ def render(action: CoderAction, id: str, thought: str = "") -> tuple[str, ToolCa
             name, arguments = "done", {"message": action.message, "notes": action.notes}
         case AskAction():
             name, arguments = "ask", {"question": action.question}
+        case UseAction():
+            called_with: Any = json_value(action.arguments)
+            name, arguments = "use", {"tool": f"{action.server}.{action.tool}", "arguments": called_with}
     return thought, ToolCall(id=id, name=name, arguments=arguments)
 
 
@@ -175,4 +198,11 @@ _SCHEMAS = (
         "question",
         question=("string", "One question."),
     ),
+)
+_USE = _tool(
+    "use",
+    "Use a tool of a server outside the sandbox, one of those listed as server.tool.",
+    "tool arguments",
+    tool=("string", "As it is listed: server.tool."),
+    arguments=("object", "Its arguments, by the schema that is listed with it."),
 )

@@ -109,6 +109,8 @@ class CandidateLoops:
             return await self._parked(state, loop, f"It ended: {error.message}")
         if "loops" in update:  # the model answers at once, after all
             return update
+        if (learnt := update.get("task")) is not None:
+            update["task"] = replace(learnt, budget=state["task"].budget)  # the run's own, and not the loop's share
         pending, question = update.get("pending"), update.get("question")
         if pending is None and question is None:
             return update

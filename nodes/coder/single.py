@@ -25,6 +25,7 @@ from nodes.coder.context import RecentTrees, news
 from nodes.coder.edits import fitted_to_files
 from nodes.coder.judge import judge
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of
+from nodes.coder.tool_calls import Lookups, ToolCalls
 from sandbox import Deliverable, Workspace
 
 CHOICES = 200
@@ -42,6 +43,7 @@ class SingleAnswer:
     """What the reviewer is asked where tests cannot tell candidates apart."""
     clock: Clock
     trees: RecentTrees
+    tools: ToolCalls
     provider_seconds: float = 60.0
 
     async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
@@ -54,23 +56,34 @@ class SingleAnswer:
         for step in steps:
             if not (messages := state.get("transcript", ())):
                 expert, context = self.roster.expert_prompt(state["expert"]), await opening(self.changes, state, step)
-                messages = await self.prompt.render(state["run"], expert=expert, form=single.instructions(), **context)
+                offered = await self.tools.shown(state)
+                form = (single.instructions(), *((single.use_instructions(),) if offered else ()))
+                messages = await self.prompt.render(
+                    state["run"], expert=expert, form="\n\n".join(form), tools=offered, **context
+                )
             prompts.append(messages)
         fit = together(task.budget, state["spent"], prompts, self.roster.settings("coder"))
         steps, prompts = steps[:fit], prompts[:fit]
         number = state.get("tries", 0) + 1
         for step in steps:
             announce("step_started", step.title, step=step.id, attempt=number)
-        answers = await self._propose(state, work.workspace, prompts)
+        lookup = self.tools.lookup(state)
+        answers = await self._propose(state, work.workspace, prompts, lookup)
+        if lookup is not None and lookup.used:  # what was read may have wanted something
+            state = {**state, "task": replace(task, outside=True)}
         update = await self._apply_all(state, work, steps, prompts, answers)
         new = [
             selection_of(step, number, answer) for step, answer in zip(steps, answers, strict=True) if answer.candidates
         ]
         choices: tuple[Selection, ...] = (*state.get("choices", ()), *new)[-CHOICES:]
-        return {**update, "choices": choices}
+        return {**update, "choices": choices, "task": state["task"]}
 
     async def _propose(
-        self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
+        self,
+        state: ExecuteInput,
+        workspace: Workspace,
+        prompts: Sequence[tuple[Message, ...]],
+        lookup: Lookups | None,
     ) -> list[ProviderAnswer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
         red = None if state["baseline"].ok else failure_kind(plain(state["baseline"]))
@@ -79,7 +92,7 @@ class SingleAnswer:
         if await self.roster.model("coder", context) is not None:
             tokens = sum(worst_case(m, settings, rounds=1).tokens for m in prompts)
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
-        runs = await self._candidate_runs(state)
+        runs = await self._candidate_runs(state, tainted=state["task"].outside or lookup is not None)
         hunks = () if state["baseline"].ok else await recent(state["pinned"], self.changes.engine)
         requests = [
             ChangeRequest(
@@ -89,6 +102,7 @@ class SingleAnswer:
                 settings=settings,
                 seconds=self.provider_seconds,
                 hunks=hunks,
+                lookup=lookup,
             )
             for m in prompts
         ]
@@ -106,12 +120,12 @@ class SingleAnswer:
                 raise answer.problem  # nothing was tried yet: the node is simply repeated, after a top-up if need be
         return answers
 
-    async def _candidate_runs(self, state: ExecuteInput) -> CandidateRuns:
+    async def _candidate_runs(self, state: ExecuteInput, *, tainted: bool) -> CandidateRuns:
         task, changes = state["task"], self.changes
         engine = await ruled(changes.engine, changes.store, state["run"])
 
         def automatic(change: CodeChange) -> bool:
-            risk = engine.change(change, profile=task.profile, tainted=task.outside)
+            risk = engine.change(change, profile=task.profile, tainted=tainted)
             return denied(risk) is None and not changes.require(risk.tier).humans
 
         return CandidateRuns(

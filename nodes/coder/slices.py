@@ -39,6 +39,8 @@ class ExecuteInput(TypedDict):
 
 
 class ExecuteUpdate(TypedDict, total=False):
+    task: Task
+    """With what was learnt of it: that the run has read text from outsiders."""
     attempts: tuple[Attempt, ...]
     choices: tuple[Selection, ...]
     loops: tuple[CandidateLoop, ...]

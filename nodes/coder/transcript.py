@@ -5,7 +5,16 @@ import re
 from collections.abc import Sequence
 
 from domain import CommandRun
-from domain.coder import AskAction, CoderTurn, DoneAction, EditAction, OpenAction, RunAction, SearchAction
+from domain.coder import (
+    AskAction,
+    CoderTurn,
+    DoneAction,
+    EditAction,
+    OpenAction,
+    RunAction,
+    SearchAction,
+    UseAction,
+)
 from domain.progress import Attempt
 from nodes._commands import ending, plain
 from nodes._models import as_json
@@ -49,6 +58,8 @@ def subject_of(turn: CoderTurn) -> tuple[str, str]:
             return "done", action.message.partition("\n")[0]
         case AskAction() as action:
             return "ask", action.question
+        case UseAction() as action:
+            return "use", f"{action.server}.{action.tool} {' '.join(action.arguments.split())}"
         case None:
             return "none", ""
 
@@ -102,6 +113,6 @@ def key_facts(turns: Sequence[CoderTurn]) -> tuple[str, ...]:
     lines = {turn.outcome: turn for turn in turns if turn.outcome}
     changing, looking = list[str](), list[str]()
     for line, turn in lines.items():
-        (changing if isinstance(turn.action, EditAction | DoneAction) else looking).append(line)
+        (changing if isinstance(turn.action, EditAction | DoneAction | UseAction) else looking).append(line)
     room = max(0, FACTS - len(changing))
     return (*changing[-FACTS:], *(looking[-room:] if room else ()))

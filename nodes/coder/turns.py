@@ -9,7 +9,17 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from domain import CodeChange, Refused, Step
-from domain.coder import AskAction, CoderTurn, DoneAction, EditAction, OpenAction, OpenQuestion, RunAction, SearchAction
+from domain.coder import (
+    AskAction,
+    CoderTurn,
+    DoneAction,
+    EditAction,
+    OpenAction,
+    OpenQuestion,
+    RunAction,
+    SearchAction,
+    UseAction,
+)
 from domain.limits import ensure_within
 from domain.progress import Attempt, working
 from domain.work import ready
@@ -24,6 +34,7 @@ from nodes.coder.context import RecentTrees
 from nodes.coder.edits import fitted
 from nodes.coder.single import opening
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
+from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.transcript import cut_output, key_facts, subject_of
 from sandbox import Deliverable
 
@@ -37,6 +48,7 @@ class CoderLoop:
     prompt: PromptSource
     clock: Clock
     trees: RecentTrees
+    tools: ToolCalls
 
     async def __call__(self, state: ExecuteInput, dialect: DialectName) -> ExecuteUpdate:
         step = ready(state["plan"], state["done"])[0]
@@ -63,7 +75,10 @@ class CoderLoop:
             attempt = Attempt(step=step.id, number=turn.number, provider=reply.model, model=reply.model, turn=turn)
             answer = Message(role="assistant", content=reply.value, tool_calls=reply.tool_calls)
             state = {**state, "spent": state["spent"] + spent_on(reply.usage)}
-            update = await self._perform(state, attempt)
+            if isinstance(turn.action, UseAction):
+                update = await self.tools(state, attempt, turn.action)
+            else:
+                update = await self._perform(state, attempt)
             span.set_attributes(
                 {
                     "langfuse.observation.type": "tool",
@@ -77,9 +92,11 @@ class CoderLoop:
 
     async def first_prompt(self, state: ExecuteInput, step: Step, dialect: DialectName) -> tuple[Message, ...]:
         """What the conversation about a step begins with."""
-        form = tools.instructions() if dialect == "tools" else text.instructions()
+        spoken = tools if dialect == "tools" else text
         expert, context = self.roster.expert_prompt(state["expert"]), await opening(self.changes, state, step)
-        return await self.prompt.render(state["run"], expert=expert, form=form, **context)
+        offered = await self.tools.shown(state)
+        form = f"{spoken.instructions()}\n\n{spoken.use_instructions()}" if offered else spoken.instructions()
+        return await self.prompt.render(state["run"], expert=expert, form=form, tools=offered, **context)
 
     async def _ask(
         self, state: ExecuteInput, dialect: DialectName, step: Step, transcript: tuple[Message, ...], number: int
@@ -105,7 +122,7 @@ class CoderLoop:
             str,
             settings=settings,
             listener=stream.hear,
-            tools=tools.schemas() if dialect == "tools" else (),
+            tools=tools.schemas(use=tools.use_instructions() in transcript[0].content) if dialect == "tools" else (),
             facts=lambda answers: key_facts((*earlier, *own[:answers])),
         )
         try:
@@ -121,7 +138,7 @@ class CoderLoop:
         turn = attempt.turn
         assert turn is not None  # noqa: S101  every attempt of this loop is a turn
         match turn.action:
-            case None:
+            case None | UseAction():
                 pass  # an answer without an action: the correction is in the turn already
             case OpenAction() | SearchAction() as action:
                 attempt = await self._look(state, attempt, action)

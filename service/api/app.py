@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 
+from service.a2a.http import A2aResponse, agent_card, open_a2a
 from service.api import approvals, confirm_page, event_streaming, keys, operations, results, runs, store, threads
 from service.api.assistants import crons
 from service.api.assistants import routes as assistants
@@ -29,7 +30,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with opening() as context, open_mcp(context, app.state.stopping) as app.state.mcp:
-            app.state.context = context
+            app.state.context, app.state.a2a = context, open_a2a(context, app.state.stopping)
             yield
 
     app = FastAPI(
@@ -45,6 +46,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)
     app.add_api_route("/mcp", mcp, methods=["GET", "POST", "DELETE"], include_in_schema=False)
+    app.add_api_route("/a2a", a2a, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/.well-known/agent-card.json", card, methods=["GET"], include_in_schema=False)
     add_problems(app)
 
     # The last one added is the outermost: also what the others refuse has the headers without which browsers show
@@ -66,3 +69,13 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
 async def mcp(principal: Caller, request: Request) -> Response:
     """MCP over streamable HTTP: every request is authenticated as any other, and each tool checks its own scope."""
     return McpResponse(request.app.state.mcp, principal)
+
+
+async def a2a(principal: Caller, request: Request) -> Response:
+    """A2A by JSON-RPC: every request is authenticated as any other, and each method checks its own scope."""
+    return A2aResponse(request.app.state.a2a, principal, request)
+
+
+async def card(request: Request) -> Response:
+    """The agent card, for everybody who may have to learn how to log in."""
+    return await agent_card(request.app.state.a2a)

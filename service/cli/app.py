@@ -53,6 +53,11 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "mcp": CommandEntry(
         "cli.server", "mcp", "Serve tasks to another agent as MCP tools, on standard input and output."
     ),
+    "tools": CommandEntry(
+        "cli.server",
+        "tools",
+        "Show the MCP servers whose tools the coder may use: what they offer, what is allowed, and the pins.",
+    ),
     "worker": CommandEntry(
         "cli.server", "worker", "Perform runs that any server on the same database took in, until a signal says stop."
     ),

@@ -86,6 +86,15 @@ def ended_line(message: str, data: dict[str, Any]) -> str:
     return f"  [{colour}]{escape(message)}{counts}[/] [dim]{float(data.get('ms', 0)) / 1_000:.1f} s[/]"
 
 
+def tool_line(message: str, data: dict[str, Any]) -> str:
+    return f"uses {escape(message)} [dim]{escape(' '.join(str(data.get('arguments', '')).split())[:200])}[/]"
+
+
+def answer_line(message: str, data: dict[str, Any]) -> str:
+    colour = "green" if data.get("ok") else "red"
+    return f"  [{colour}]{escape(message)}[/] [dim]{float(data.get('ms', 0)) / 1_000:.1f} s[/]"
+
+
 def proposal_line(message: str, data: dict[str, Any]) -> str:
     tried = int(data.get("tried", 1))
     after = f" after {tried} candidates" if tried > 1 else ""
@@ -152,6 +161,8 @@ LINES: dict[str, Callable[[str, dict[str, Any]], str]] = {
     "replanned": plan_lines,
     "command_started": command_line,
     "command_ended": ended_line,
+    "tool_called": tool_line,
+    "tool_answered": answer_line,
     "change_proposed": proposal_line,
     "change_applied": applied_line,
     "candidate_tried": candidate_line,

@@ -24,6 +24,7 @@ from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
+from service.wiring.coder import probe_tools
 from service.wiring.sandboxes import spec_of, without_meaning
 
 _SCRIPT = Path(sandbox.__file__).parent / "images" / "project.sh"
@@ -314,6 +315,7 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
                 *_machine(application),
                 *await application.backend.check(application.spec),
                 *await application.probe_models(),
+                *await probe_tools(application.settings),
             )
 
     checks = run_async(work, as_json=as_json)

@@ -1,4 +1,4 @@
-"""``signoff serve``, ``mcp``, ``worker``, ``migrate``: HTTP API, MCP tools, a worker alone, the tables on a server."""
+"""``signoff serve``, ``mcp``, ``tools``, ``worker``, ``migrate``: HTTP API, MCP both ways, a worker alone, tables."""
 
 import asyncio
 import gc
@@ -16,11 +16,13 @@ import typer
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from rich.markup import escape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import open_engine, sqlite_url
 from database.migrations import HEAD, print_upgrade, revision
-from domain import SignoffError
+from domain import Refused, SignoffError
+from service import report
 from service.auth.four_eyes import local_user
 from service.cli.terminal import COLLECT, JSON, STOPPED, STOPPED_TEXT, err, out, print_json
 from service.cli.terminal import run as run_async
@@ -30,7 +32,9 @@ from service.storage.migrations import ensure_migrated, migrate_postgres, prepar
 from service.storage.open import rows_url, server_url
 from service.storage.schema import make_tables
 from service.wiring.application import open_application
+from service.wiring.coder import reports_of
 from service.wiring.server import ServerContext, open_server_context
+from tools import readable
 
 ADMIN = ("org_admin", "operator", "approver", "auditor")
 
@@ -223,6 +227,44 @@ async def serve_tools(settings: Settings, url: str | None) -> None:
         return
     async with open_application(settings) as application, open_server_context(application) as context:
         await serve_embedded(context, local_principal(local_user(), settings.org))
+
+
+def tools(
+    server: Annotated[str | None, typer.Argument(help="Name of one server. Default: all.")] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Show the MCP servers whose tools the coder may use: what they offer, what is allowed, and the pins.
+
+    A tool is allowed by a line in the file of SIGNOFF_MCP_SERVERS with the pin that stands here. Read its description
+    first: the pin says that somebody did. Exit status 1: a server does not answer, or an allowed tool cannot be used.
+
+    Examples:
+      signoff tools
+
+      signoff tools tickets --json
+    """
+    settings = read_settings()
+    reports = [each for each in run_async(lambda: reports_of(settings)) if server in {None, each.server}]
+    if server is not None and not reports:
+        raise Refused(f"There is no MCP server {server!r}.", code="tool_unknown", hint="Leave the name out to see all.")
+    good = not any(each.problem or each.wrong for each in reports)
+    if as_json:
+        print_json({"ok": good, "servers": [report.plain(each) for each in reports]})
+        raise typer.Exit(0 if good else 1)
+    for each in reports:
+        out().print(f"[b]{each.server}[/] {escape(each.problem)}", highlight=False, soft_wrap=True)
+        for offer in each.offers:
+            allowed = offer.tool in each.allowed
+            state = each.wrong.get(offer.tool, "allowed") if allowed else "not allowed"
+            rated = f", {offer.rule.tier}{', reads' if offer.rule.reads else ''}" if allowed else ""
+            about = " ".join(readable(offer.description).split())
+            line = f"  {escape(offer.tool)}: [i]{state}{rated}[/]\n    {escape(about)}\n    pin: {offer.pin}"
+            out().print(line, highlight=False, soft_wrap=True)
+        for tool in [tool for tool, code in each.wrong.items() if code == "tool_gone"]:
+            out().print(f"  {escape(tool)}: [i]tool_gone[/]", highlight=False, soft_wrap=True)
+    if not reports:
+        out().print("No MCP server is named: SIGNOFF_MCP_SERVERS.")
+    raise typer.Exit(0 if good else 1)
 
 
 def worker(

@@ -27,7 +27,9 @@ LOOK_AGAIN_S = 0.25
 """How often a run is looked at that another process works on, or that a person decides about."""
 MOST_TEXT, MOST_ITEMS, MOST_DIFF = 2_000, 50, 40_000
 """Characters of one text, items of one list, characters of a diff: a host pays for what it reads."""
-TOLD = frozenset({"node_started", "command_started", "change_applied", "coder_turn", "reviewed", "ballot_opened"})
+TOLD = frozenset(
+    {"node_started", "command_started", "change_applied", "tool_called", "coder_turn", "reviewed", "ballot_opened"}
+)
 """Kinds of events that say how far a run is."""
 Progress = Callable[[str], Any]
 """Takes one line; awaited."""
@@ -173,21 +175,21 @@ class McpTools:
             ) from None
         match arguments:
             case StartTask():
-                return await self._start(principal, arguments)
+                return await self.start(principal, arguments)
             case Wait():
                 return await self.wait(principal, arguments, progress)
             case ShowRun():
-                return await self._show(principal, arguments)
+                return await self.show(principal, arguments)
             case ListRuns():
                 return await self._list_runs(principal, arguments)
             case ListApprovals():
                 return await self._list_approvals(principal, arguments)
             case Cancel():
-                return await self._cancel(principal, arguments)
+                return await self.cancel(principal, arguments)
             case _:  # pragma: no cover - the table above has no others
                 raise AssertionError(name)
 
-    async def _start(self, principal: Principal, asked: StartTask) -> dict[str, Any]:
+    async def start(self, principal: Principal, asked: StartTask) -> dict[str, Any]:
         principal.need("runs:write")
         thread = (await self.at.run_of(asked.run, principal.org)).id if asked.run else None
         task = asked.model_dump(include={"repo", "base", "accept", "deliver"}, exclude_none=True)
@@ -214,7 +216,7 @@ class McpTools:
                 await self._rests(run, principal.org, progress, decided=decided)
         except TimeoutError:
             pass
-        return await self._summary(principal, await self._standing(principal, run))
+        return await self._summary(principal, await self.standing(principal, run))
 
     async def _rests(self, run: str, org: str, progress: Progress, *, decided: bool) -> None:
         while True:
@@ -237,7 +239,7 @@ class McpTools:
         while (await self.at.turns.get(turn.id, turn.org)).open:  # noqa: ASYNC110  another process performs it
             await asyncio.sleep(LOOK_AGAIN_S)
 
-    async def _standing(self, principal: Principal, run: str) -> RunState:
+    async def standing(self, principal: Principal, run: str) -> RunState:
         row = await self.at.run_of(run, principal.org)
         return await self.at.submission.of(principal.org).standing(row.id)
 
@@ -255,14 +257,14 @@ class McpTools:
             }
         elif standing.ballot is not None:
             ballot = await self.at.application.ballots.get(standing.ballot, principal.org)
-            shown |= {"approval": self._approval(ballot), "next": "a person signs at the link; then wait again"}
+            shown |= {"approval": self.approval(ballot), "next": "a person signs at the link; then wait again"}
         elif standing.run.status in {"pending", "running"}:
             shown["next"] = "wait again"
         else:
             shown["next"] = "show_run"
         return bounded(shown, text=MOST_DIFF)
 
-    def _approval(self, ballot: Ballot) -> dict[str, Any]:
+    def approval(self, ballot: Ballot) -> dict[str, Any]:
         token = self.at.links.issue(
             ballot=ballot.id, org=ballot.org, action_digest=ballot.action_digest, until=ballot.expires_at
         )
@@ -278,14 +280,10 @@ class McpTools:
             "link": f"{self.at.settings.home_url}/a/{token}",
         }
 
-    async def _show(self, principal: Principal, asked: ShowRun) -> dict[str, Any]:
+    async def show(self, principal: Principal, asked: ShowRun) -> dict[str, Any]:
         principal.need("runs:read")
-        standing = await self._standing(principal, asked.run)
-        whole, values = report.as_json(standing), standing.values
-        pinned, snapshot = values.get("pinned"), values.get("snapshot")
-        diff = whole["diff"]
-        if not diff and pinned is not None and snapshot is not None:
-            diff = await self.at.application.store.diff(standing.run.id, pinned.tree, snapshot.tree)
+        standing = await self.standing(principal, asked.run)
+        whole, values, diff = report.as_json(standing), standing.values, await self.diff_of(standing)
         shown = bounded(
             {
                 "task": whole["task"],
@@ -302,6 +300,13 @@ class McpTools:
         end = asked.diff_offset + len(piece)
         following = {"diff_next_offset": end} if end < len(diff) else {}
         return {**await self._summary(principal, standing), **shown, "diff": piece, **following}
+
+    async def diff_of(self, standing: RunState) -> str:
+        """What the run changed so far."""
+        pinned, snapshot, diff = (standing.values.get(key) for key in ("pinned", "snapshot", "diff"))
+        if not diff and pinned is not None and snapshot is not None:
+            diff = await self.at.application.store.diff(standing.run.id, pinned.tree, snapshot.tree)
+        return str(diff or "")
 
     async def _list_runs(self, principal: Principal, asked: ListRuns) -> dict[str, Any]:
         principal.need("runs:read")
@@ -323,9 +328,9 @@ class McpTools:
         principal.need("approvals:read")
         run = (await self.at.run_of(asked.run, principal.org)).id if asked.run else None
         page = await self.at.application.ballots.list(principal.org, state="pending", run=run, limit=asked.limit)
-        return {"approvals": [self._approval(ballot) for ballot in page.items]}
+        return {"approvals": [self.approval(ballot) for ballot in page.items]}
 
-    async def _cancel(self, principal: Principal, asked: Cancel) -> dict[str, Any]:
+    async def cancel(self, principal: Principal, asked: Cancel) -> dict[str, Any]:
         principal.need("runs:write")
         row = await self.at.run_of(asked.run, principal.org)
         # From the newest on: one that waits must not begin because the one before it ended.
@@ -340,7 +345,7 @@ class McpTools:
                 f"Nothing works on run {row.id}: it is {row.status}.",
                 hint="A person withdraws it for good: signoff cancel RUN, or POST /v1/runs/{id}/kill.",
             )
-        return await self._summary(principal, await self._standing(principal, row.id))
+        return await self._summary(principal, await self.standing(principal, row.id))
 
 
 def progress_line(frame: bytes) -> str:

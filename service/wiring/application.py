@@ -36,6 +36,7 @@ from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
+from service.wiring.coder import open_tools
 from service.wiring.environments import open_environments
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
@@ -219,10 +220,9 @@ def _assemble(  # noqa: PLR0917
     models: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> Application:
-    pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
-    stack.push_async_callback(pool.close)
+    pool, spec = open_pool(settings, partial(trace_passage, spans), stack.push_async_callback), spec_of(settings)
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
-    store = Store(settings.home / "store")
+    store, tools = Store(settings.home / "store"), open_tools(settings, stack)
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks = Masks(store, personal=settings.mask_personal)
@@ -232,6 +232,7 @@ def _assemble(  # noqa: PLR0917
     nodes = build_nodes(
         settings,
         selection,
+        tools=tools,
         masks=masks,
         workspaces=workspaces,
         environments=environments,

@@ -11,11 +11,7 @@ from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
-from nodes.coder.loops import CandidateLoops
-from nodes.coder.single import SingleAnswer
-from nodes.coder.turns import CoderLoop
 from nodes.deliver import Deliverer
-from nodes.execute import Executor
 from nodes.observe import Observer
 from nodes.plan import Planner
 from nodes.publishing import Publisher
@@ -26,37 +22,12 @@ from nodes.wait import Waiter
 from sandbox import Workspaces
 from sandbox.environments import Environments
 from service.settings import Settings
+from service.wiring.coder import build_executor
 from service.wiring.models import ModelSelection
 from service.wiring.prompts import prompt_sources
 from service.wiring.telemetry import trace_decision
 from telemetry import Tracing
-
-
-def _executor(
-    settings: Settings, changes: ChangeRunner, selection: ModelSelection, trees: RecentTrees, clock: Clock
-) -> Executor:
-    says = prompt_sources(settings)
-    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees)
-    seconds, judging = settings.repair_seconds, says["judge"]
-    single = SingleAnswer(
-        changes=changes,
-        roster=selection,
-        prompt=says["execute"],
-        judging=judging,
-        clock=clock,
-        trees=trees,
-        provider_seconds=seconds,
-    )
-    return Executor(
-        changes=changes,
-        roster=selection,
-        loop=loop,
-        candidates=CandidateLoops(
-            changes=changes, roster=selection, loop=loop, judging=judging, clock=clock, repair_seconds=seconds
-        ),
-        single=single,
-        clock=clock,
-    )
+from tools import ToolServers
 
 
 def build_nodes(
@@ -72,6 +43,7 @@ def build_nodes(
     publisher: Publisher,
     clock: Clock = now,
     resume_votes_as: Voter | None = None,
+    tools: ToolServers | None = None,
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
     store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
@@ -97,7 +69,7 @@ def build_nodes(
             tracer=spans.tracer,
             test_minutes=settings.test_minutes,
         ),
-        execute=_executor(settings, changes, selection, RecentTrees(store, masks), clock),
+        execute=build_executor(settings, changes, selection, RecentTrees(store, masks), clock, tools),
         observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock

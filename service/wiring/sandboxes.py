@@ -1,5 +1,6 @@
 """Sandboxes as the settings say: a backend of the registry, its pool, and what its commands may reach."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from domain import Refused
@@ -8,23 +9,28 @@ from service.auth.allowed import listed
 from service.settings import Settings
 
 
-def open_pool(settings: Settings, witness: Witness) -> Pool:
+def open_pool(
+    settings: Settings, witness: Witness, when_closed: Callable[[Callable[[], Awaitable[None]]], object]
+) -> Pool:
     """Return a pool that starts nothing before it is asked to.
 
     Args:
         settings: which backend, how many are kept warm, and who may be reached.
         witness: told about every connection that a sandbox tries.
+        when_closed: takes what ends the pool.
 
     Raises:
         Refused: ``settings_invalid`` or ``egress_invalid``.
     """
-    return Pool(
+    pool = Pool(
         backend_of(settings, witness),
         # A sandbox that starts at once is not kept ready.
         size=settings.sandbox_warm if backend_named(settings.sandbox).warm else 0,
         most=settings.sandbox_warm_most,
         idle_s=settings.sandbox_idle_minutes * 60,
     )
+    when_closed(pool.close)
+    return pool
 
 
 def backend_of(settings: Settings, witness: Witness) -> Backend:

@@ -26,6 +26,7 @@ EXTRAS = {
 BROUGHT = {
     "httpx2": "langchain-openai",
     "mcp-types": "mcp",
+    "protobuf": "a2a-sdk",
     "openai": "langchain-openai",
     "ormsgpack": "langgraph",
     "pydantic-core": "pydantic",

@@ -17,6 +17,7 @@ ROOMS = (
     "approvals",
     "forges",
     "telemetry",
+    "tools",
     "nodes",
     "graphs",
     "service",

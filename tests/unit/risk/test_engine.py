@@ -3,7 +3,7 @@
 import pytest
 
 from domain import CodeChange, FileEdit, NewFile, Reason, Risk
-from risk import RiskEngine
+from risk import RiskEngine, read_policy
 
 ENGINE = RiskEngine()
 
@@ -114,3 +114,35 @@ def test_combine_keeps_the_tier_that_came_without_a_reason():
     other = Risk(tier="low", reasons=(Reason(rule="a.b", tier="low", message="c"),))
     assert ENGINE.combine(one, other) == Risk(tier="high", reasons=other.reasons)
     assert ENGINE.combine() == Risk(tier="low")
+
+
+@pytest.mark.parametrize(
+    ("tier", "tainted", "rated"),
+    [
+        ("low", False, "low"),
+        ("low", True, "medium"),
+        ("medium", True, "high"),
+        ("high", False, "high"),
+        ("high", True, "high"),
+        ("critical", True, "critical"),
+    ],
+)
+def test_a_tool_is_rated_as_the_installation_says_and_never_lower(tier, tainted, rated):
+    risk = ENGINE.tool("tickets.search", '{"query": "x"}', tier=tier, reads=True, tainted=tainted)
+    assert risk.tier == rated
+    assert ("provenance.outside" in rules(risk)) == tainted
+
+
+def test_arguments_that_hold_a_secret_or_hide_something_need_a_signature():
+    key = "AKIA" + "IOSFODNN7EXAMPLQ"
+    for arguments in (f'{{"query": "{key}"}}', '{"query": "a\u202eb"}'):
+        assert ENGINE.tool("tickets.search", arguments, tier="low", reads=True).tier in {"high", "critical"}, arguments
+
+
+def test_a_repository_may_only_tighten_a_tool():
+    policy = read_policy("tighten:\n  - {tool: 'tickets.*', tier: critical, because: customers}\n")
+    engine = ENGINE.plus(policy)
+    assert engine.tool("tickets.search", "{}", tier="low", reads=True).tier == "critical"
+    assert engine.tool("other.search", "{}", tier="low", reads=True).tier == "low"
+    lower = ENGINE.plus(read_policy("tighten:\n  - {tool: '*', tier: low, because: fine}\n"))
+    assert lower.tool("tickets.create", "{}", tier="high", reads=False).tier == "high"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.coder import AskAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.coder import AskAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction, UseAction
 from models.dialects import text
+from models.dialects.calls import use_values
 
 SEARCH = "<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n"
 ONE = EditBlock(path="src/a.py", search="    return a - b\n", replace="    return a + b\n")
@@ -309,6 +310,13 @@ ACTION = st.one_of(
     EDITS,
     st.builds(DoneAction, message=WORDS, notes=WORDS).filter(lambda done: done.message or not done.notes),
     st.builds(AskAction, question=WORDS.filter(bool)),
+    st.builds(
+        lambda tool, values: UseAction(**use_values(f"tickets.{tool}", values)[0]),
+        st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True),
+        st.dictionaries(
+            st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=20), max_size=3
+        ),
+    ),
 )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.coder import EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.coder import EditAction, EditBlock, OpenAction, RunAction, SearchAction, UseAction
 from models.contract import ToolCall
 from models.dialects import tools
 from tests.unit.models.dialects.test_text import ACTION, WORDS
@@ -140,3 +140,30 @@ KEYS = st.sampled_from(
 def test_garbage_is_read_without_an_error(name, arguments):
     reading = tools.read("", [ToolCall(id="1", name=name, arguments=arguments)])
     assert (reading.action is None) == bool(reading.code)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        call("use", tool="tickets.search", arguments={"query": "total"}),
+        call("use", server="tickets", tool="search", arguments='{"query": "total"}'),
+        call("use_mcp_tool", server_name="tickets", tool_name="search", arguments={"query": "total"}),
+        call("mcp__tickets__search", query="total"),
+    ],
+)
+def test_a_tool_of_a_server_is_called_in_the_ways_that_models_know(made):
+    assert tools.read("", [made]).action == UseAction(
+        server="tickets", tool="search", arguments='{\n "query": "total"\n}'
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"tool": "search"}, {"tool": "t.s", "arguments": "[1]"}, {"tool": "t.s", "arguments": "{"}]
+)
+def test_a_use_that_cannot_be_one_is_told_what_is_wrong(arguments):
+    reading = tools.read("", [call("use", **arguments)])
+    assert (reading.action, reading.code) == (None, "bad_arguments")
+
+
+def test_the_schema_of_use_is_offered_where_there_are_tools_of_servers():
+    assert [tool.name for tool in tools.schemas(use=True)] == [*(tool.name for tool in tools.schemas()), "use"]
