@@ -6,7 +6,7 @@ process. Who calls it, where and when, is the business of a ``Dispatcher`` (``se
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +28,7 @@ from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered
 from sandbox import Store, Workspaces
+from service.runs.fenced_backend import OverlappingSaver, StepEffects
 from service.runs.runs import (
     FINAL,
     GENERATION,
@@ -232,7 +233,9 @@ class RunEngine:
         try:
             with metered() as meter:
                 start, before = await self._input(run, generation, config)
-                await self._listen(run, start, config, listeners)
+                fresh = generation == 1 and run.forked_from is None
+                async with self._overlapping(StepEffects(run.id, self.leases, meter), listeners, fresh=fresh):
+                    await self._listen(run, start, config, listeners)
         except GraphDrained:
             return AdvanceOutcome(status="pending")
         except SignoffError as error:
@@ -260,9 +263,19 @@ class RunEngine:
         )
         return AdvanceOutcome(status="paused", ending=silence, state=state)
 
+    def _overlapping(
+        self, effects: StepEffects, listeners: Listeners, *, fresh: bool
+    ) -> AbstractAsyncContextManager[None]:
+        saver = self.graph.checkpointer
+        # What a stream tells of a step is told once only when the step is kept before the next one tells anything.
+        if listeners.watch is not None or not isinstance(saver, OverlappingSaver):
+            return nullcontext()
+        return saver.overlapping(effects.run, effects, fresh=fresh)
+
     async def _listen(self, run: Run, start: Any, config: RunnableConfig, listeners: Listeners) -> None:
         wanted = {"custom", *(listeners.watch.modes if listeners.watch else ())}
-        # ``sync``: a step's checkpoint is written before the next step begins, so a kill costs one step at most.
+        # ``sync``: a step's checkpoint is written before the next step begins, so a kill costs one step at most. An
+        # ``OverlappingSaver`` says itself which steps may go on earlier.
         how: Any = {
             "stream_mode": sorted(wanted - {EVENTS}),
             "subgraphs": True,

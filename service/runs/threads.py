@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import UtcDateTime, reading, writing
+from database import UtcDateTime, reading, write_one, writing
 from domain import value
 from service.errors import refuse
 from service.runs.runs import RUNS
@@ -177,8 +177,7 @@ class Threads:
 
     async def update(self, thread: str, *, now: datetime, **values: Any) -> None:
         """Change columns of a row."""
-        async with writing(self.engine) as conn:
-            await conn.execute(update(THREADS).where(_T.id == thread).values(updated_at=now, **values))
+        await write_one(self.engine, update(THREADS).where(_T.id == thread).values(updated_at=now, **values), {})
 
     async def bury(self, thread: str, *, now: datetime) -> None:
         """Delete softly: nobody sees it any more."""
