@@ -128,7 +128,7 @@ _FINISH = (
 )
 _LEAVE = (
     update(THREADS)
-    .where(THREADS.c.id == bindparam("thread"))
+    .where(THREADS.c.id == bindparam("whose"))
     .values(status=bindparam("left"), updated_at=bindparam("now"))
 )
 # The same three in one statement, where no letter goes with them.
@@ -234,12 +234,12 @@ class Turns:
         message, now = (turn.error or "")[:MOST_OF_AN_ERROR] or None, turn.updated_at
         ended = {"turn": turn.id, "ended": turn.status, "code": turn.error_code, "message": message, "now": now}
         if also is None and self.engine.dialect.name != "sqlite":
-            leaving = {**ended, "thread": turn.thread, "left": thread, "word": f"turn:{turn.id}"}
+            leaving = {**ended, "whose": turn.thread, "left": thread, "word": f"turn:{turn.id}"}
             return len((await write_one(self.engine, _FINISH_AND_TELL, leaving)).rows) == 1
         async with writing(self.engine) as conn:
             finished = (await conn.execute(_FINISH, ended)).rowcount == 1
             if finished:
-                await conn.execute(_LEAVE, {"thread": turn.thread, "left": thread, "now": now})
+                await conn.execute(_LEAVE, {"whose": turn.thread, "left": thread, "now": now})
                 if also is not None:
                     await also(conn)
                 await tell(conn, f"turn:{turn.id}")
