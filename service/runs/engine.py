@@ -105,11 +105,17 @@ class RunEngine:
 
     async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
         """Write the row of a new run; nothing happens yet. Raises ``credential_in_url``."""
+        run = self.new(task, id=id, forked_from=forked_from)
+        await self.runs.add(run)
+        return run
+
+    def new(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
+        """A new run, as its row will be. Raises ``credential_in_url``."""
         ensure_no_credential(task.repo)
         now = self.clock()
         # Before it is written anywhere: rows, checkpoints, prompts and approvals all have it from here.
         task = replace(task, text=Masker().text(task.text))
-        run = Run(
+        return Run(
             id=id or uuid4().hex[:12],
             org=self.org,
             requester=task.requester,
@@ -119,8 +125,6 @@ class RunEngine:
             created_at=now,
             updated_at=now,
         )
-        await self.runs.add(run)
-        return run
 
     async def advance(
         self,

@@ -227,7 +227,7 @@ class EventWriter:
             await self.events.forget(self.turn.id, upto=last - len(self._sizes))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, weakref_slot=True)
 class EventReader:
     """An ``EventStream`` that reads what was written down."""
 

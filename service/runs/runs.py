@@ -35,7 +35,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from database import UtcDateTime, fetch_all, reading, telling, write_one, writing
 from domain import Ending, Refused, Task, value
@@ -168,8 +168,8 @@ class Runs:
 
     engine: AsyncEngine
 
-    async def add(self, run: Run) -> None:
-        """Write a new row."""
+    async def add(self, run: Run, *, conn: AsyncConnection | None = None) -> None:
+        """Write a new row, in the transaction of ``conn`` where there is one."""
         row = {
             "id": run.id,
             "org": run.org,
@@ -182,8 +182,10 @@ class Runs:
             "created_at": run.created_at,
             "updated_at": run.updated_at,
         }
-        async with writing(self.engine) as connection:
-            await connection.execute(_ADD, row)
+        if conn is None:
+            await write_one(self.engine, _ADD, row)
+        else:
+            await conn.execute(_ADD, row)
 
     async def get(self, run: str, *, org: str) -> Run:
         """Return the run whose id is, or starts with, ``run``.

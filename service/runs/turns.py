@@ -40,6 +40,8 @@ from service.tables import METADATA
 
 TurnStatus = Literal["pending", "running", "success", "error", "interrupted", "timeout"]
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+RowWrites = Sequence[Callable[[AsyncConnection], Awaitable[object]]]
+"""What is written in one transaction with a row."""
 OPEN: tuple[TurnStatus, ...] = ("pending", "running")
 MOST_OF_AN_ERROR = 20_000
 """Characters of a message that a row keeps."""
@@ -144,8 +146,8 @@ class Turns:
 
     engine: AsyncEngine
 
-    async def add(self, turn: Turn) -> Turn:
-        """Write a new row; the same idempotency key gives the row it made the first time.
+    async def add(self, turn: Turn, *, along: RowWrites = ()) -> Turn:
+        """Write a new row, and what ``along`` writes with it; the same idempotency key gives the row it made first.
 
         Raises:
             Refused: ``idempotency_reused`` when the key came with another request.
@@ -154,6 +156,8 @@ class Turns:
         try:
             async with writing(self.engine) as conn:
                 await conn.execute(_ADD, row)
+                for write in along:
+                    await write(conn)
                 await tell(conn, f"thread:{turn.thread}")
         except IntegrityError:
             if turn.once is None:

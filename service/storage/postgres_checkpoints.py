@@ -7,7 +7,6 @@ kept by one statement, in the order in which it came, whole or not at all.
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +30,8 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 from typing_extensions import override
 
-from database import RESTED_S, DatabaseUnavailable
+from database import DatabaseUnavailable
+from database.psycopg_pool import RestedConnection, ensure_alive, rest
 from service.runs.fenced_backend import StepEffects
 from service.runs.runs import held, lease_lost
 
@@ -326,23 +326,6 @@ def _named() -> Generator[None]:
         raise DatabaseUnavailable(
             f"The database did not answer: {error}", hint="Check that it runs, then try again."
         ) from error
-
-
-class RestedConnection(AsyncConnection[DictRow]):
-    """A connection that knows when it was given back."""
-
-    rested_at: float | None = None
-
-
-async def rest(connection: RestedConnection) -> None:
-    """It was given back."""
-    connection.rested_at = time.monotonic()
-
-
-async def ensure_alive(connection: RestedConnection) -> None:
-    """Raise what the driver raises when one that nobody used for a while is dead: each use would cost a trip more."""
-    if connection.rested_at is not None and time.monotonic() - connection.rested_at >= RESTED_S:
-        await cast("Any", AsyncConnectionPool).check_connection(connection)
 
 
 @asynccontextmanager
