@@ -175,12 +175,16 @@ async def test_a_step_with_effects_is_kept_before_the_next_one_begins(kept: Kept
 
 async def test_nothing_is_written_behind_a_hole(kept: Kept) -> None:
     mine = await kept.claimed()
-    with pytest.raises(Refused, match="taken over"):
+
+    async def stretch() -> None:
         async with kept.saver.overlapping(RUN, effects(), fresh=True):
             await kept.claimed()
             await put(kept, mine, 0, "observe")
             await kept.saver._settled(RUN)
             await put(kept, mine, 1, "observe")
+
+    with pytest.raises(Refused, match="taken over"):
+        await stretch()
     assert await kept.theirs(under(None)) is None
     await put(kept, await kept.claimed(), 2)
 
