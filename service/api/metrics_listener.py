@@ -64,6 +64,7 @@ async def metrics_listener(context: ServerContext) -> AsyncGenerator[Listening]:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, port))
+            bound.listen()  # taken from now on: until then another process could bind it as well
         except OSError as error:
             raise refuse(
                 "port_unavailable",
