@@ -238,7 +238,9 @@ class RunEngine:
             with metered() as meter:
                 start, before = await self._input(run, generation, config)
                 fresh = generation == 1 and run.forked_from is None
-                async with self._overlapping(StepEffects(run.id, self.leases, meter), listeners, fresh=fresh):
+                async with self._overlapping(
+                    StepEffects(run.id, self.leases, meter), generation, listeners, fresh=fresh
+                ):
                     await self._listen(run, start, config, listeners)
         except GraphDrained:
             return AdvanceOutcome(status="pending")
@@ -268,13 +270,13 @@ class RunEngine:
         return AdvanceOutcome(status="paused", ending=silence, state=state)
 
     def _overlapping(
-        self, effects: StepEffects, listeners: Listeners, *, fresh: bool
+        self, effects: StepEffects, generation: int, listeners: Listeners, *, fresh: bool
     ) -> AbstractAsyncContextManager[None]:
         saver = self.graph.checkpointer
         # What a stream tells of a step is told once only when the step is kept before the next one tells anything.
         if listeners.watch is not None or not isinstance(saver, OverlappingSaver):
             return nullcontext()
-        return saver.overlapping(effects.run, effects, fresh=fresh)
+        return saver.overlapping(effects, generation, fresh=fresh)
 
     async def _listen(self, run: Run, start: Any, config: RunnableConfig, listeners: Listeners) -> None:
         wanted = {"custom", *(listeners.watch.modes if listeners.watch else ())}

@@ -126,6 +126,6 @@ class StepEffects:
 class OverlappingSaver(Protocol):
     """A checkpointer that lets steps without effects go on while their checkpoints are written."""
 
-    def overlapping(self, thread: str, effects: StepEffects, *, fresh: bool) -> AbstractAsyncContextManager[None]:
-        """Inside, they do; afterwards all are kept. ``fresh``: the run has no checkpoint yet."""
+    def overlapping(self, effects: StepEffects, generation: int, *, fresh: bool) -> AbstractAsyncContextManager[None]:
+        """Inside, those of one lease do; afterwards all are kept. ``fresh``: the run has no checkpoint yet."""
         ...

@@ -124,21 +124,22 @@ class FencedPostgres(AsyncPostgresSaver):
     pool: AsyncConnectionPool[AsyncConnection[DictRow]]
     waiting: dict[Writer, PendingBatch]
     keeping: "dict[Writer, asyncio.Task[None]]"
-    overlaps: dict[str, Overlap]
+    overlaps: dict[Writer, Overlap]
 
     @asynccontextmanager
-    async def overlapping(self, thread: str, effects: StepEffects, *, fresh: bool) -> AsyncGenerator[None]:
+    async def overlapping(self, effects: StepEffects, generation: int, *, fresh: bool) -> AsyncGenerator[None]:
         """Inside, steps of a run without effects do not wait; afterwards all of them are kept.
 
         ``fresh``: it has no checkpoint yet, so none is looked for. Raises what kept one from being written.
         """
-        overlap = self.overlaps[thread] = Overlap(effects, fresh)
+        writer = (effects.run, generation)
+        overlap = self.overlaps[writer] = Overlap(effects, fresh)
         try:
             yield
         finally:
             # Also when it is cancelled: nothing of this stretch may be written once another one has begun.
-            await asyncio.shield(self._settled(thread))
-            self.overlaps.pop(thread, None)
+            await asyncio.shield(self._settled(effects.run))
+            del self.overlaps[writer]
         if overlap.lost is not None:
             raise overlap.lost
 
@@ -168,12 +169,12 @@ class FencedPostgres(AsyncPostgresSaver):
         about = json.dumps(get_serializable_checkpoint_metadata(config, metadata))
         batch.checkpoints[space, id_] = (space, id_, named.get("checkpoint_id"), inline, about)
         upcoming = {name.removeprefix(UPCOMING) for name in checkpoint["channel_values"] if name.startswith(UPCOMING)}
-        await self._kept(config, batch, wait=self._must_wait(thread, space, upcoming))
+        await self._kept(config, batch, wait=self._must_wait(_writer(config), space, upcoming))
         return {"configurable": {"thread_id": named["thread_id"], "checkpoint_ns": space, "checkpoint_id": id_}}
 
-    def _must_wait(self, thread: str, space: str, upcoming: set[str]) -> bool:
+    def _must_wait(self, writer: Writer, space: str, upcoming: set[str]) -> bool:
         """Whether the next step may not begin before the checkpoint of this one is kept."""
-        if (overlap := self.overlaps.get(thread)) is None:
+        if (overlap := self.overlaps.get(writer)) is None:
             return True
         overlap.spaces.add(space)
         wait = overlap.effects.taken() or overlap.waits or bool(upcoming & overlap.effects.apart)
@@ -197,7 +198,7 @@ class FencedPostgres(AsyncPostgresSaver):
                 batch.replacing[key] = row[1:]
             elif key not in batch.replacing:
                 batch.writes.setdefault(key, row[1:])
-        overlap = self.overlaps.get(thread)
+        overlap = self.overlaps.get(_writer(config))
         if overlap is None:
             await self._kept(config, batch, wait=True)
             return
@@ -211,7 +212,7 @@ class FencedPostgres(AsyncPostgresSaver):
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """See ``BaseCheckpointSaver.aget_tuple``."""
         named: Mapping[str, Any] = config.get("configurable", {})
-        overlap, space = self.overlaps.get(str(named["thread_id"])), str(named.get("checkpoint_ns", ""))
+        overlap, space = self.overlaps.get(_writer(config)), str(named.get("checkpoint_ns", ""))
         if overlap is not None and overlap.fresh and space not in overlap.spaces and not get_checkpoint_id(config):
             return None
         await self._settled(str(named["thread_id"]))
@@ -240,7 +241,7 @@ class FencedPostgres(AsyncPostgresSaver):
     def _batch(self, config: RunnableConfig) -> PendingBatch:
         """What the next statement of this writer takes."""
         writer = _writer(config)
-        overlap = self.overlaps.get(writer[0])
+        overlap = self.overlaps.get(writer)
         if overlap is not None and overlap.lost is not None:
             raise overlap.lost
         if (batch := self.waiting.get(writer)) is None:
@@ -263,7 +264,7 @@ class FencedPostgres(AsyncPostgresSaver):
 
     async def _keep(self, writer: Writer) -> None:
         """Write what waits, and what comes meanwhile, a batch at a time."""
-        overlap = self.overlaps.get(writer[0])
+        overlap = self.overlaps.get(writer)
         try:
             while (batch := self.waiting.pop(writer, None)) is not None:
                 try:

@@ -1,6 +1,7 @@
 """``make chaos``: at least 200 kills at random moments, on every engine there is; writes ``docs/reliability.md``.
 
-``python -m tests.chaos.nightly [--kills 200] [--cluster 300] [--seed 7]``; ends with 1 when anything was lost or done twice.
+``python -m tests.chaos.nightly [--kills 200] [--cluster 300] [--seed 7]``; ends with 1 when anything was lost or done
+twice.
 """
 
 import argparse

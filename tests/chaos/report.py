@@ -38,8 +38,8 @@ def cluster_section(tally: Tally, *, seed: int) -> str:
     return (
         f"{BEGINS}\n## A server, a worker and their PostgreSQL\n\n"
         f"Killed with `kill -9`, {tally.kills} times in all: {hit.replace('the PostgreSQL', 'PostgreSQL')}.\n"
-        f"Runs accepted: {len(tally.threads)}; lost: {tally.lost}; not delivered: {tally.undelivered}; delivered twice: "
-        f"{tally.delivered_twice}.\nIt took {round(tally.took_s)} seconds; again with "
+        f"Runs accepted: {len(tally.threads)}; lost: {tally.lost}; not delivered: {tally.undelivered}; "
+        f"delivered twice: {tally.delivered_twice}.\nIt took {round(tally.took_s)} seconds; again with "
         f"`python -m tests.chaos.nightly --cluster {tally.kills} --seed {seed}`.\n\n{ENDS}"
     )
 

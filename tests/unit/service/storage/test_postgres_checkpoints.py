@@ -131,7 +131,7 @@ async def test_who_lost_the_lease_writes_nothing_at_all(kept: Kept) -> None:
 
 async def test_a_step_without_effects_lets_the_next_one_begin(kept: Kept) -> None:
     generation = await kept.claimed()
-    async with kept.saver.overlapping(RUN, effects(), fresh=True), kept.row_locked():
+    async with kept.saver.overlapping(effects(), generation, fresh=True), kept.row_locked():
         for number in range(3):
             await put(kept, generation, number, "observe")
         assert await kept.theirs(under(None)) is None
@@ -142,7 +142,7 @@ async def test_a_step_without_effects_lets_the_next_one_begin(kept: Kept) -> Non
 @pytest.mark.parametrize("upcoming", ["ask", "wait", "deliver"])
 async def test_nobody_is_asked_and_nothing_delivered_before_all_is_kept(kept: Kept, upcoming: str) -> None:
     generation = await kept.claimed()
-    async with kept.saver.overlapping(RUN, effects(), fresh=True):
+    async with kept.saver.overlapping(effects(), generation, fresh=True):
         async with kept.row_locked():
             await put(kept, generation, 0, "observe")
             step_before = asyncio.create_task(put(kept, generation, 1, upcoming))
@@ -154,7 +154,7 @@ async def test_nobody_is_asked_and_nothing_delivered_before_all_is_kept(kept: Ke
 @pytest.mark.parametrize("effect", ["model", "sandbox", "ask", "interrupt"])
 async def test_a_step_with_effects_is_kept_before_the_next_one_begins(kept: Kept, effect: str) -> None:
     generation, did = await kept.claimed(), effects()
-    async with kept.saver.overlapping(RUN, did, fresh=True):
+    async with kept.saver.overlapping(did, generation, fresh=True):
         await put(kept, generation, 0, "execute")
         if effect == "model":
             did.meter.usage = did.meter.usage.__class__(calls=1)
@@ -177,7 +177,7 @@ async def test_nothing_is_written_behind_a_hole(kept: Kept) -> None:
     mine = await kept.claimed()
 
     async def stretch() -> None:
-        async with kept.saver.overlapping(RUN, effects(), fresh=True):
+        async with kept.saver.overlapping(effects(), mine, fresh=True):
             await kept.claimed()
             await put(kept, mine, 0, "observe")
             await kept.saver._settled(RUN)
@@ -193,7 +193,7 @@ async def test_a_stretch_that_is_cancelled_leaves_nothing_to_be_written_later(ke
     generation, begun = await kept.claimed(), asyncio.Event()
 
     async def stretch() -> None:
-        async with kept.saver.overlapping(RUN, effects(), fresh=True):
+        async with kept.saver.overlapping(effects(), generation, fresh=True):
             await put(kept, generation, 0, "observe")
             begun.set()
             await asyncio.Event().wait()
@@ -212,7 +212,7 @@ async def test_a_stretch_that_is_cancelled_leaves_nothing_to_be_written_later(ke
 
 async def test_a_reader_sees_what_waits_and_a_fresh_run_is_not_looked_for(kept: Kept) -> None:
     generation = await kept.claimed()
-    async with kept.saver.overlapping(RUN, effects(), fresh=True):
+    async with kept.saver.overlapping(effects(), generation, fresh=True):
         assert await kept.saver.aget_tuple(under(generation)) is None
         await put(kept, generation, 0, "observe")
         found = await kept.saver.aget_tuple(under(generation))
