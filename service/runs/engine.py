@@ -270,18 +270,18 @@ class RunEngine:
         return AdvanceOutcome(status="paused", ending=silence, state=state)
 
     def _overlapping(
-        self, effects: StepEffects, generation: int, listeners: Listeners, *, fresh: bool
+        self, run: Run, generation: int, meter: UsageMeter, listeners: Listeners
     ) -> AbstractAsyncContextManager[None]:
         saver = self.graph.checkpointer
         # What a stream tells of a step is told once only when the step is kept before the next one tells anything.
         if listeners.watch is not None or not isinstance(saver, OverlappingSaver):
             return nullcontext()
-        return saver.overlapping(effects, generation, fresh=fresh)
+        fresh = generation == 1 and run.forked_from is None
+        return saver.overlapping(StepEffects(run.id, self.leases, meter), generation, fresh=fresh)
 
     async def _listen(self, run: Run, start: Any, config: RunnableConfig, listeners: Listeners) -> None:
         wanted = {"custom", *(listeners.watch.modes if listeners.watch else ())}
-        # ``sync``: a step's checkpoint is written before the next step begins, so a kill costs one step at most. An
-        # ``OverlappingSaver`` says itself which steps may go on earlier.
+        # ``sync``: a kill costs one step at most. An ``OverlappingSaver`` says itself which steps may go on earlier.
         how: Any = {
             "stream_mode": sorted(wanted - {EVENTS}),
             "subgraphs": True,
