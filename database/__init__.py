@@ -4,22 +4,28 @@ It knows no table: rooms bring their own.
 """
 
 from database.engine import (
+    RESTED_S,
     DatabaseUnavailable,
+    Written,
     erasing,
+    fetch_all,
     fetch_one,
     open_engine,
     reading,
     sqlite_url,
     turnstile,
+    write_one,
     writing,
 )
-from database.notify import AGAIN_S, Signals, listening, look_again, tell
+from database.notify import AGAIN_S, CHANNEL, Signals, listening, look_again, tell, telling
 from database.sqlite import SqliteConnection, SqliteLog, empty_log, open_sqlite
 from database.types import EPOCH, Instant, Json, UtcDateTime, instant, micros, now
 
 __all__ = [
     "AGAIN_S",
+    "CHANNEL",
     "EPOCH",
+    "RESTED_S",
     "DatabaseUnavailable",
     "Instant",
     "Json",
@@ -27,8 +33,10 @@ __all__ = [
     "SqliteConnection",
     "SqliteLog",
     "UtcDateTime",
+    "Written",
     "empty_log",
     "erasing",
+    "fetch_all",
     "fetch_one",
     "instant",
     "listening",
@@ -40,6 +48,8 @@ __all__ = [
     "reading",
     "sqlite_url",
     "tell",
+    "telling",
     "turnstile",
+    "write_one",
     "writing",
 ]

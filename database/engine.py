@@ -1,14 +1,16 @@
 """Database engine: SQLite in a file, or PostgreSQL; the same tables, transactions and code."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, event
+from sqlalchemy import Connection, Executable, RowMapping, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
@@ -22,6 +24,13 @@ class DatabaseUnavailable(Transient):
 
 ANSWER_S = 60.0
 """The longest a server may take for one transaction. A connection whose other end died without a word says nothing."""
+RESTED_S = 1.0
+"""After this a connection that nobody used is asked whether it is still there. One that died within it is noticed by
+its statement, which fails as one does whose server goes away in the middle of it."""
+CONNECTIONS, MORE_CONNECTIONS = 5, 10
+"""To a server, for rows: those that stay open, and those that come when it is busy."""
+
+T = TypeVar("T")
 
 
 def open_engine(url: str) -> AsyncEngine:
@@ -31,8 +40,7 @@ def open_engine(url: str) -> AsyncEngine:
     """
     named = make_url(url)
     if named.get_backend_name() != "sqlite":
-        # A server that was started anew leaves dead connections in the pool: each is tried before it is given out.
-        return create_async_engine(url, pool_pre_ping=True)
+        return _open_server(url)
     driver = Driver(SqliteLog(Path(named.database or "").absolute()))
     # SQLite lets writers of one process wait by sleeping; a turnstile has each go as soon as the one before is done.
     options = {"turnstile": asyncio.Lock()}
@@ -40,6 +48,41 @@ def open_engine(url: str) -> AsyncEngine:
     event.listen(engine.sync_engine, "reset", _reset_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _open_server(url: str) -> AsyncEngine:
+    """An engine whose connections commit each statement by themselves; ``writing`` says BEGIN where it takes several.
+
+    A connection never changes between the two ways: to change it back is one thing more that a cancelled task may
+    leave undone.
+    """
+    engine = create_async_engine(
+        url, isolation_level="AUTOCOMMIT", pool_size=CONNECTIONS, max_overflow=MORE_CONNECTIONS
+    )
+    pooled, dialect = engine.sync_engine, engine.dialect
+
+    def rest(_: Any, record: Any) -> None:
+        record.info["rested_at"] = time.monotonic()
+
+    def ensure_alive(connection: Any, record: Any, _: object) -> None:
+        # A server that was started anew leaves dead connections in the pool. To ask before each use would cost a
+        # trip for every statement.
+        if time.monotonic() - record.info.get("rested_at", time.monotonic()) < RESTED_S:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(pooled, "checkin", rest)
+    event.listen(pooled, "checkout", ensure_alive)
+    event.listen(pooled, "begin", _begin_server)
+    return engine
+
+
+def _begin_server(connection: Connection) -> None:
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("BEGIN")
 
 
 def sqlite_url(path: Path) -> str:
@@ -66,7 +109,10 @@ def turnstile(engine: AsyncEngine) -> AbstractAsyncContextManager[object]:
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> AsyncGenerator[AsyncConnection]:
-    """A transaction that only reads. Raises as ``writing`` does."""
+    """Statements that only read: one transaction in a file, on a server each sees what is committed by then.
+
+    Raises as ``writing`` does. Locks end with their statement.
+    """
     await asyncio.sleep(0)  # a file answers without a pause: others have their turn, too
     with _reachable():
         async with _in_time(engine, within_s), engine.connect() as conn, conn.begin():
@@ -76,19 +122,54 @@ async def reading(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> 
 async def fetch_one(
     engine: AsyncEngine, query: Executable, parameters: Mapping[str, Any], *, within_s: float | None = ANSWER_S
 ) -> Any:
-    """The one value that a single query has; raises as ``writing`` does.
+    """The one value that a single query has; raises as ``writing`` does."""
+    return await _at_once(engine, lambda conn: conn.execute(query, parameters).scalar_one(), within_s)
 
-    As ``reading``, in one switch to SQLAlchemy's greenlet instead of five: for what is asked all the time.
+
+async def fetch_all(
+    engine: AsyncEngine, query: Executable, parameters: Mapping[str, Any], *, within_s: float | None = ANSWER_S
+) -> Sequence[RowMapping]:
+    """The rows that a single query has; raises as ``writing`` does."""
+    return await _at_once(engine, lambda conn: conn.execute(query, parameters).mappings().all(), within_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one statement came to: how many rows it changed, and those that it returns."""
+
+    count: int
+    rows: Sequence[RowMapping] = ()
+
+
+async def write_one(
+    engine: AsyncEngine, statement: Executable, parameters: Mapping[str, Any], *, within_s: float | None = ANSWER_S
+) -> Written:
+    """Execute one statement that writes, a transaction of its own: on a server one trip instead of three.
+
+    Raises as ``writing`` does; a caller that is cancelled meanwhile does not know whether it was done.
     """
 
-    def fetch() -> Any:
+    def write(conn: Connection) -> Written:
+        result = conn.execute(statement, parameters)
+        return Written(result.rowcount, result.mappings().all() if result.returns_rows else ())
+
+    if engine.dialect.name != "sqlite":
+        return await _at_once(engine, write, within_s)
+    async with writing(engine, within_s=within_s) as conn:
+        return await conn.run_sync(write)
+
+
+async def _at_once(engine: AsyncEngine, work: Callable[[Connection], T], within_s: float | None) -> T:
+    """A statement in one switch to SQLAlchemy's greenlet instead of five: for what is asked all the time."""
+
+    def connected() -> T:
         with engine.sync_engine.connect() as conn:
-            return conn.execute(query, parameters).scalar_one()
+            return work(conn)
 
     await asyncio.sleep(0)  # as in ``reading``
     with _reachable():
         async with _in_time(engine, within_s):
-            return await greenlet_spawn(fetch)
+            return await greenlet_spawn(connected)
 
 
 @asynccontextmanager

@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Select, Text, UpdateBase, bindparam, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 CHANNEL = "signoff"
@@ -25,6 +26,12 @@ async def tell(conn: AsyncConnection, word: str) -> None:
     if conn.dialect.name == "postgresql":
         # PostgreSQL sends it at the commit, once for equal words, and never for a transaction that is rolled back.
         await conn.execute(_TELL, {"word": word})
+
+
+def telling(change: UpdateBase) -> Select[Any]:
+    """One statement for PostgreSQL: a change, and ``:word`` told once for each row that it changed."""
+    changed = change.returning(literal_column("1").label("one")).cte("changed")
+    return select(func.pg_notify(CHANNEL, bindparam("word", type_=Text))).select_from(changed)
 
 
 @dataclass(frozen=True, slots=True)

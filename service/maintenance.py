@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Ballots
 from approvals.channels import WebhookSender
 from approvals.storage import metadata
-from database import reading
+from database import reading, writing
 from domain import Refused, SignoffError
 from service.auth.principal import Principal
 from service.errors import refuse
@@ -159,5 +159,5 @@ class Maintenance:
             yield True
             return
         # The lock ends with its transaction, so also with a process that dies in the middle of a round.
-        async with reading(self.engine, within_s=ROUND_S) as conn:
+        async with writing(self.engine, within_s=ROUND_S) as conn:
             yield bool((await conn.execute(_LOCK)).scalar())

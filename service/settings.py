@@ -200,6 +200,18 @@ class Settings(Reporting):
 
     host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
     port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_535,
+        description="Port on which `signoff serve` and `signoff worker` answer Prometheus at `/metrics` without a key; "
+        "0: any free one. Empty: none; a server still answers auditors at its own port.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address of that port. Beyond loopback everybody who reaches it reads the numbers of all "
+        "organisations.",
+    )
     workers: int = Field(
         default=8,
         ge=0,

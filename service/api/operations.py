@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
 from database import now, reading
 from service import usage
 from service.api.dependencies import Auditor, Reader, Runner, TheContext, answer
+from service.api.metrics_listener import metrics_response
 from service.errors import refuse
 from service.queue.jobs import State, TurnJobs
-from service.runs.runs import RUNS
 
 router = APIRouter(tags=["system"])
 
@@ -56,11 +56,7 @@ async def metrics(principal: Auditor, at: TheContext) -> Response:
     """Prometheus' text format. The numbers are those of everybody, so only the server's own organisation reads them."""
     if principal.org != at.settings.org:
         raise refuse("scope_missing", f"The server's numbers are for auditors of the organisation {at.settings.org!r}.")
-    async with reading(at.database) as conn:
-        counted = await conn.execute(select(RUNS.c.status, func.count()).group_by(RUNS.c.status))
-        runs = {str(row[0]): int(row[1]) for row in counted}
-    page, kind = await at.application.metrics_page(runs)
-    return Response(page, media_type=kind)
+    return await metrics_response(at)
 
 
 jobs_router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

@@ -32,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import AuditFact
 from approvals.storage import Journal
-from database import UtcDateTime, reading, writing
+from database import UtcDateTime, fetch_all, reading, writing
 from domain import value
 from service.auth.directory import MEMBERS, ensure_apart
 from service.auth.principal import SCOPES, Principal, scopes_of
@@ -221,8 +221,7 @@ class ApiKeys:
     async def check(self, text: str) -> ApiKey:
         """The key behind a token. Raises ``key_invalid``: unknown, wrong, expired or revoked alike."""
         token = read_token(text)
-        async with reading(self.engine) as conn:
-            row = (await conn.execute(_GET, {"key": token.id, "of": token.kind})).mappings().first()
+        row = next(iter(await fetch_all(self.engine, _GET, {"key": token.id, "of": token.kind})), None)
         mac = row["mac"] if row else ""
         # The same work without a row: how long an answer takes says nothing about which ids there are.
         if not compare_digest(token.mac(self.pepper), mac) or row is None:

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, Column, Integer, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.elements import ColumnElement
 
-from database import writing
+from database import write_one
 from service.errors import TooMany
 from service.tables import METADATA
 
@@ -68,13 +67,21 @@ class LocalRates:
         return None
 
 
-class _Over(Exception):
-    """Takes the transaction back."""
-
-
-def _ensure(room: bool) -> None:
-    if not room:
-        raise _Over
+_COUNT = """
+WITH earlier AS (SELECT coalesce(max(hits), 0) * CAST(:part AS float) AS hits FROM rates
+                 WHERE name = :name AND minute = CAST(:minute AS bigint) - 1){hasty}
+INSERT INTO rates (name, minute, hits)
+SELECT :name, CAST(:minute AS bigint), 1 FROM {source} WHERE earlier.hits + 1 <= :most
+ON CONFLICT (name, minute) DO UPDATE SET hits = rates.hits + 1
+WHERE (SELECT hits FROM earlier) + rates.hits + 1 <= :most
+RETURNING hits"""
+_HASTY = ", hasty AS (SELECT set_config('synchronous_commit', 'off', true))"
+# Refused requests change nothing and do not count: who keeps asking gets in when there is room.
+_COUNTS = {
+    "sqlite": text(_COUNT.format(hasty="", source="earlier")),
+    # Worth no flush: after a power cut everybody may come again.
+    "postgresql": text(_COUNT.format(hasty=_HASTY, source="earlier, hasty")),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +94,9 @@ class SharedRates:
     async def hit(self, name: str, limit: int) -> float | None:
         """See ``Rates.hit``."""
         minute, passed = divmod(self.clock(), MINUTE_S)
-        try:
-            async with writing(self.engine) as conn:
-                dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-                if dialect is postgresql:  # worth no flush: after a power cut everybody may come again
-                    await conn.execute(text("SET LOCAL synchronous_commit = off"))
-                mine = dialect.insert(RATES).values(name=name, minute=int(minute), hits=1)
-                counted = mine.on_conflict_do_update(index_elements=[_R.name, _R.minute], set_={"hits": _R.hits + 1})
-                now = (await conn.execute(counted.returning(_R.hits))).scalar_one()
-                before = select(_R.hits).where(_R.name == name, _R.minute == int(minute) - 1)
-                earlier = (await conn.execute(before)).scalar() or 0
-                # Refused requests are taken back and do not count: who keeps asking gets in when there is room.
-                _ensure(now + earlier * (1 - passed / MINUTE_S) <= limit)
-        except _Over:
-            return MINUTE_S - passed
-        return None
+        asked = {"name": name, "minute": int(minute), "part": 1 - passed / MINUTE_S, "most": limit}
+        counted = await write_one(self.engine, _COUNTS[self.engine.dialect.name], asked)
+        return None if counted.rows else MINUTE_S - passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,11 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
         async def opening() -> AsyncGenerator[ServerContext]:
             nonlocal no
             try:
-                async with open_application(settings) as application, open_server_context(application) as context:
+                async with (
+                    open_application(settings) as application,
+                    open_server_context(application) as context,
+                    answering_prometheus(context),
+                ):
                     await greet(context, settings, new_key=new_key)
                     keep_for_good()
                     yield context
@@ -177,6 +181,19 @@ def _bound(settings: Settings) -> Generator[socket.socket]:
                 "port_unavailable", f"Port {settings.port} of {settings.host} cannot be served: {why}."
             ) from None
         yield opened
+
+
+@asynccontextmanager
+async def answering_prometheus(context: ServerContext) -> AsyncGenerator[None]:
+    """Answer ``/metrics`` where the settings name a port for it. Raises ``port_unavailable``."""
+    if context.settings.metrics_port is None:
+        yield
+        return
+    from service.api.metrics_listener import metrics_listener  # noqa: PLC0415  a worker needs no web framework else
+
+    async with metrics_listener(context) as listening:
+        err().print(f"metrics: http://{listening.host}:{listening.port}/metrics", highlight=False, soft_wrap=True)
+        yield
 
 
 async def greet(context: ServerContext, settings: Settings, *, new_key: bool) -> None:
@@ -300,7 +317,11 @@ async def work(settings: Settings) -> None:
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, signals.put_nowait, each)
-    async with open_application(settings) as application, open_server_context(application):
+    async with (
+        open_application(settings) as application,
+        open_server_context(application) as context,
+        answering_prometheus(context),
+    ):
         keep_for_good()
         err().print(f"working on up to {settings.workers} runs at once", highlight=False)
         number = await signals.get()

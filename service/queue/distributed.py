@@ -10,11 +10,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from weakref import WeakValueDictionary
 
 import structlog
 from langgraph.runtime import RunControl
 from sqlalchemy import bindparam, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from database import Signals, listening, look_again, writing
 from domain import Refused, Transient
@@ -75,6 +76,8 @@ class DistributedDispatcher:
     name: str = field(default="distributed", init=False)
     _controls: dict[str, RunControl] = field(default_factory=dict[str, RunControl])
     _working: dict[str, "asyncio.Task[object]"] = field(default_factory=dict[str, "asyncio.Task[object]"])
+    _submitted: WeakValueDictionary[str, EventReader] = field(default_factory=WeakValueDictionary[str, EventReader])
+    """Turns that were submitted here, while somebody waits for them."""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: "asyncio.Task[None] | None" = None
 
@@ -83,21 +86,35 @@ class DistributedDispatcher:
         if self.at_once:
             self._worker = asyncio.create_task(self.queue.work(self.at_once, self._stop))
 
-    async def submit(self, turn: Turn) -> EventStream | None:
+    async def enqueue(self, conn: AsyncConnection, turn: Turn) -> None:
+        """See ``Dispatcher.enqueue``: the job is a row of the same database."""
+        driver = (await conn.get_raw_connection()).driver_connection
+        due_in = turn.due_in(self.clock())
+        await self.queue.put(turn.id, org=turn.org, thread=turn.thread, after_s=due_in, connection=driver)
+
+    async def submit(self, turn: Turn, *, enqueued: bool = False) -> EventStream | None:
         """See ``Dispatcher.submit``."""
-        await self.queue.put(turn.id, org=turn.org, thread=turn.thread, after_s=turn.due_in(self.clock()))
-        return self.hear(turn)
+        if not enqueued:
+            await self.queue.put(turn.id, org=turn.org, thread=turn.thread, after_s=turn.due_in(self.clock()))
+        # Where this very process performs it, its result is at hand and need not be read.
+        return self._submitted.setdefault(turn.id, self._reader(turn))
 
     def hear(self, turn: Turn) -> EventStream | None:
         """See ``Dispatcher.hear``."""
         if not turn.asked.get("modes"):
             return None
+        return self._reader(turn)
+
+    def _reader(self, turn: Turn) -> EventReader:
         return EventReader(turn=turn, events=self.events, turns=self.executor.turns, signals=self.signals)
 
     async def done(self, turn: Turn) -> None:
         """See ``Dispatcher.done``."""
         with self.signals.on(f"turn:{turn.id}") as news:
             while True:
+                here = self._submitted.get(turn.id)
+                if here is not None and here.writer is not None:  # it ended in this process
+                    return
                 with suppress(Transient):  # nobody can say now
                     if not await self.executor.turns.is_open(turn.id):
                         return
@@ -165,6 +182,9 @@ class DistributedDispatcher:
             self._working.pop(turn.id, None)
             # Listeners elsewhere read what is written: all that was said has to be, also when this is cancelled.
             await asyncio.shield(writer.close(ended=outcome == "ended"))
+            if outcome == "ended" and (reader := self._submitted.get(turn.id)) is not None:
+                reader.writer = writer
+                self.signals.heard(f"turn:{turn.id}")
         if outcome == "gone":  # stopped, perhaps by a command line that left the rest to us
             await take_back(self.executor, turn, "interrupt", now=self.clock())
         if outcome in {"busy", "again", "drained"}:

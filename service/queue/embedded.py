@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from langgraph.runtime import RunControl
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from database import Signals
 from domain import Refused
@@ -53,7 +54,10 @@ class EmbeddedDispatcher:
         """See ``Dispatcher.start``."""
         await self.look()
 
-    async def submit(self, turn: Turn) -> EventReader | None:
+    async def enqueue(self, conn: AsyncConnection, turn: Turn) -> None:
+        """See ``Dispatcher.enqueue``. Nobody is told of a row before it is committed: ``submit`` does it all."""
+
+    async def submit(self, turn: Turn, *, enqueued: bool = False) -> EventReader | None:  # noqa: ARG002
         """See ``Dispatcher.submit``."""
         if turn.id in self._known:
             return self.hear(turn)

@@ -10,15 +10,18 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import structlog
 from procrastinate import App, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
-from psycopg import OperationalError
+from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool
 
 from database import DatabaseUnavailable
+from database.psycopg_pool import RestedConnection, ensure_alive, rest
 
 QUEUE, TASK = "turns", "advance"
 SOON_S, AT_MOST_S = 0.5, 300.0
@@ -56,11 +59,18 @@ class Queue:
     app: App
     lease_s: float
 
-    async def put(self, turn: str, *, org: str, thread: str, after_s: float = 0.0) -> None:
-        """Have a turn performed. Does nothing when it waits already. Raises ``DatabaseUnavailable``."""
+    async def put(
+        self, turn: str, *, org: str, thread: str, after_s: float = 0.0, connection: AsyncConnection[Any] | None = None
+    ) -> None:
+        """Have a turn performed. Does nothing when it waits already. Raises ``DatabaseUnavailable``.
+
+        ``connection``: in whose transaction the job is written; a turn that waits already ends that with an error.
+        """
         at = datetime.now(UTC) + timedelta(seconds=after_s) if after_s else None
         # Jobs with one lock follow each other; of those with one queueing lock only one waits.
-        job = self.app.configure_task(TASK, queue=QUEUE, lock=thread, queueing_lock=turn, schedule_at=at)
+        job = self.app.configure_task(
+            TASK, queue=QUEUE, lock=thread, queueing_lock=turn, schedule_at=at, connection=connection
+        )
         with _answering(), suppress(AlreadyEnqueued):
             await job.defer_async(turn=turn, org=org)
 
@@ -127,6 +137,17 @@ def _answering() -> Generator[None]:
         raise DatabaseUnavailable(f"The queue did not answer: {error}", hint="Try again.") from error
 
 
+async def commit_each(connection: AsyncConnection[Any]) -> None:
+    """Each of the queue's statements is a transaction of its own: it needs no other trips."""
+    await connection.set_autocommit(True)
+
+
+def pool_of(**options: Any) -> AsyncConnectionPool[Any]:
+    """The queue's pool; its connections are asked whether they are there only when nobody used them for a while."""
+    rested = {"connection_class": RestedConnection, "reset": rest, "check": ensure_alive}
+    return cast("Any", AsyncConnectionPool)(**{**options, **rested})
+
+
 async def hand_over(url: str, turn: str, *, org: str, thread: str) -> None:
     """Put one turn in, for a process that does nothing else with the queue."""
 
@@ -140,7 +161,8 @@ async def hand_over(url: str, turn: str, *, org: str, thread: str) -> None:
 @asynccontextmanager
 async def open_queue(url: str, *, lease_s: float, work: Work) -> AsyncGenerator[Queue]:
     """The queue of a database; ``work`` does its jobs when this process takes any."""
-    app = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=4))
+    connector = PsycopgConnector(conninfo=url, min_size=1, max_size=4, pool_factory=pool_of, configure=commit_each)
+    app = App(connector=connector)
     app.task(name=TASK, queue=QUEUE, retry=RetrySchedule())(work)
     async with app.open_async():
         yield Queue(app=app, lease_s=lease_s)

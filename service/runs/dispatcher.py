@@ -7,6 +7,8 @@ processes, PostgreSQL). ``tests/contract/test_engines.py`` holds both to the sam
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal, Protocol
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from database import Signals
 from service.runs.turns import Turn
 
@@ -64,10 +66,14 @@ class Dispatcher(Protocol):
         """Begin to work, also on what was left unfinished."""
         ...
 
-    async def submit(self, turn: Turn) -> EventStream | None:
+    async def enqueue(self, conn: AsyncConnection, turn: Turn) -> None:
+        """Have a new turn performed once the transaction that writes its row is committed."""
+        ...
+
+    async def submit(self, turn: Turn, *, enqueued: bool = False) -> EventStream | None:
         """Have a turn performed after those of its thread that came before. Its row is written already.
 
-        Submitting one twice changes nothing.
+        Submitting one twice changes nothing. ``enqueued``: ``enqueue`` did so, with its row.
         """
         ...
 

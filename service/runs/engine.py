@@ -6,7 +6,7 @@ process. Who calls it, where and when, is the business of a ``Dispatcher`` (``se
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +28,7 @@ from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered
 from sandbox import Store, Workspaces
+from service.runs.fenced_backend import OverlappingSaver, StepEffects
 from service.runs.runs import (
     FINAL,
     GENERATION,
@@ -109,11 +110,17 @@ class RunEngine:
 
     async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
         """Write the row of a new run; nothing happens yet. Raises ``credential_in_url``."""
+        run = self.new(task, id=id, forked_from=forked_from)
+        await self.runs.add(run)
+        return run
+
+    def new(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
+        """A new run, as its row will be. Raises ``credential_in_url``."""
         ensure_no_credential(task.repo)
         now = self.clock()
         # Before it is written anywhere: rows, checkpoints, prompts and approvals all have it from here.
         task = replace(task, text=Masker().text(task.text))
-        run = Run(
+        return Run(
             id=id or uuid4().hex[:12],
             org=self.org,
             requester=task.requester,
@@ -123,8 +130,6 @@ class RunEngine:
             created_at=now,
             updated_at=now,
         )
-        await self.runs.add(run)
-        return run
 
     async def advance(
         self,
@@ -238,7 +243,11 @@ class RunEngine:
         try:
             with metered() as meter:
                 start, before = await self._input(run, generation, config)
-                await self._listen(run, start, config, listeners)
+                fresh = generation == 1 and run.forked_from is None
+                async with self._overlapping(
+                    StepEffects(run.id, self.leases, meter), generation, listeners, fresh=fresh
+                ):
+                    await self._listen(run, start, config, listeners)
         except GraphDrained:
             return AdvanceOutcome(status="pending")
         except SignoffError as error:
@@ -266,9 +275,19 @@ class RunEngine:
         )
         return AdvanceOutcome(status="paused", ending=silence, state=state)
 
+    def _overlapping(
+        self, run: Run, generation: int, meter: UsageMeter, listeners: Listeners
+    ) -> AbstractAsyncContextManager[None]:
+        saver = self.graph.checkpointer
+        # What a stream tells of a step is told once only when the step is kept before the next one tells anything.
+        if listeners.watch is not None or not isinstance(saver, OverlappingSaver):
+            return nullcontext()
+        fresh = generation == 1 and run.forked_from is None
+        return saver.overlapping(StepEffects(run.id, self.leases, meter), generation, fresh=fresh)
+
     async def _listen(self, run: Run, start: Any, config: RunnableConfig, listeners: Listeners) -> None:
         wanted = {"custom", *(listeners.watch.modes if listeners.watch else ())}
-        # ``sync``: a step's checkpoint is written before the next step begins, so a kill costs one step at most.
+        # ``sync``: a kill costs one step at most. An ``OverlappingSaver`` says itself which steps may go on earlier.
         how: Any = {
             "stream_mode": sorted(wanted - {EVENTS}),
             "subgraphs": True,

@@ -1,10 +1,16 @@
-"""Fenced backend: sandboxes that obey the holder of their run's lease alone; a process that lost a run runs nothing."""
+"""Fenced backend: sandboxes that obey the holder of their run's lease alone; a process that lost a run runs nothing.
+
+What a step does there, and what its models cost, are its effects: they may not be lost with a checkpoint.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
-from domain import CommandRun
+from domain import CommandRun, Spent
 from domain.work import Profile
+from models import UsageMeter
 from sandbox import REPO, Backend, Check, Heard, Sandbox, Spec
 from service.runs.runs import RunLeases
 
@@ -88,3 +94,38 @@ class FencedSandbox:
         """See ``Sandbox.close``."""
         # Not fenced: a sandbox is thrown away, whoever has its run by now.
         await self.sandbox.close()
+
+
+APART = frozenset({"ask", "wait", "deliver"})
+"""Nodes that ask people or deliver: nothing overlaps with them."""
+
+
+@dataclass(slots=True)
+class StepEffects:
+    """What steps of one run did that may not be done again: sandboxes they used, models they paid."""
+
+    run: str
+    leases: RunLeases
+    meter: UsageMeter
+    apart: frozenset[str] = APART
+    _paid: Spent = field(default_factory=Spent)
+
+    def some(self) -> bool:
+        """Whether there are any since they were taken last."""
+        return self.run in self.leases.used or self.meter.spent != self._paid
+
+    def taken(self) -> bool:
+        """Whether there were any; from now on only later ones count."""
+        some = self.some()
+        self.leases.used.discard(self.run)
+        self._paid = self.meter.spent
+        return some
+
+
+@runtime_checkable
+class OverlappingSaver(Protocol):
+    """A checkpointer that lets steps without effects go on while their checkpoints are written."""
+
+    def overlapping(self, effects: StepEffects, generation: int, *, fresh: bool) -> AbstractAsyncContextManager[None]:
+        """Inside, those of one lease do; afterwards all are kept. ``fresh``: the run has no checkpoint yet."""
+        ...

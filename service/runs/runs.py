@@ -35,9 +35,9 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from database import UtcDateTime, reading, tell, writing
+from database import UtcDateTime, fetch_all, reading, telling, write_one, writing
 from domain import Ending, Refused, Task, value
 from domain.identity import split_credential
 from service.tables import METADATA
@@ -132,7 +132,6 @@ def ending_json(ending: Ending | None) -> str | None:
 _R = RUNS.c
 _ADD = insert(RUNS)
 _EXACTLY = select(RUNS).where(_R.id == bindparam("run"), _R.org == bindparam("of"))
-_LOCK = select(_R.id).where(_R.id == bindparam("run")).with_for_update()
 _FREE = or_(
     _R.owner.is_(None), _R.owner == bindparam("taker"), _R.owner == bindparam("dead"), _R.lease_until < bindparam("now")
 )
@@ -160,6 +159,7 @@ _SETTLE = (
         status=bindparam("stands"), ending=bindparam("ended"), owner=None, lease_until=None, updated_at=bindparam("now")
     )
 )
+_SETTLE_AND_TELL = telling(_SETTLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +168,8 @@ class Runs:
 
     engine: AsyncEngine
 
-    async def add(self, run: Run) -> None:
-        """Write a new row."""
+    async def add(self, run: Run, *, conn: AsyncConnection | None = None) -> None:
+        """Write a new row, in the transaction of ``conn`` where there is one."""
         row = {
             "id": run.id,
             "org": run.org,
@@ -182,8 +182,10 @@ class Runs:
             "created_at": run.created_at,
             "updated_at": run.updated_at,
         }
-        async with writing(self.engine) as connection:
-            await connection.execute(_ADD, row)
+        if conn is None:
+            await write_one(self.engine, _ADD, row)
+        else:
+            await conn.execute(_ADD, row)
 
     async def get(self, run: str, *, org: str) -> Run:
         """Return the run whose id is, or starts with, ``run``.
@@ -191,10 +193,10 @@ class Runs:
         Raises:
             Refused: ``run_not_found`` or ``run_ambiguous``.
         """
-        query = select(RUNS).where(_R.org == org, _R.id.startswith(run, autoescape=True)).limit(2)
-        async with reading(self.engine) as connection:
-            exact = (await connection.execute(_EXACTLY, {"run": run, "of": org})).mappings().all()
-            rows = exact or (await connection.execute(query)).mappings().all()
+        rows = await fetch_all(self.engine, _EXACTLY, {"run": run, "of": org})
+        if not rows:
+            query = select(RUNS).where(_R.org == org, _R.id.startswith(run, autoescape=True)).limit(2)
+            rows = await fetch_all(self.engine, query, {})
         if not rows or not run:
             raise Refused(f"There is no run {run!r}.", code="run_not_found", hint="See them with: signoff list")
         if len(rows) > 1:
@@ -203,9 +205,8 @@ class Runs:
 
     async def exactly(self, run: str, *, org: str) -> Run | None:
         """The run with this very id, if there is one."""
-        async with reading(self.engine) as connection:
-            row = (await connection.execute(_EXACTLY, {"run": run, "of": org})).mappings().first()
-        return run_of(row) if row else None
+        rows = await fetch_all(self.engine, _EXACTLY, {"run": run, "of": org})
+        return run_of(rows[0]) if rows else None
 
     async def list(self, *, org: str, limit: int = 50, status: Status | None = None) -> list[Run]:
         """Return the newest runs first."""
@@ -233,15 +234,14 @@ class Runs:
         """
         lease = {"run": run, "taker": owner, "dead": instead_of or owner, "now": now, "until": now + lease_for}
         async with writing(self.engine) as connection:
-            if connection.dialect.name != "sqlite":  # there, whoever writes has locked the whole file
-                await connection.execute(_LOCK, {"run": run})
+            generation = (await connection.execute(_CLAIM, lease)).scalar_one_or_none()
+            # Asked once the row is ours to change: who stopped the turn before that has written so by now.
             if turn is not None and (await connection.execute(_OPEN_TURN, {"turn": turn})).first() is None:
                 raise Refused(
                     f"Run {run} was stopped before it began.",
                     code="lease_lost",
                     hint="See how it stands: signoff show RUN",
                 )
-            generation = (await connection.execute(_CLAIM, lease)).scalar_one_or_none()
         if generation is None:
             raise Refused(
                 f"Run {run} is being worked on by somebody else.",
@@ -253,19 +253,16 @@ class Runs:
     async def renew(self, run: str, generation: int, *, now: datetime, lease_for: timedelta) -> bool:
         """Keep the lease; False when it was lost."""
         held = {"run": run, "lease": generation, "until": now + lease_for, "now": now}
-        async with writing(self.engine) as connection:
-            return (await connection.execute(_RENEW, held)).rowcount == 1
+        return (await write_one(self.engine, _RENEW, held)).count == 1
 
     async def settle(
         self, run: str, generation: int, status: Status, *, now: datetime, ending: Ending | None = None
     ) -> bool:
         """Write how the run stands and give the lease back; False when it was lost before."""
         held = {"run": run, "lease": generation, "stands": status, "ended": ending_json(ending), "now": now}
-        async with writing(self.engine) as connection:
-            settled = (await connection.execute(_SETTLE, held)).rowcount == 1
-            if settled:
-                await tell(connection, f"run:{run}")
-        return settled
+        if self.engine.dialect.name == "sqlite":  # there is nobody else to tell
+            return (await write_one(self.engine, _SETTLE, held)).count == 1
+        return len((await write_one(self.engine, _SETTLE_AND_TELL, {**held, "word": f"run:{run}"})).rows) == 1
 
     async def cancel(self, run: str, *, now: datetime) -> None:
         """End a run from outside; its generation moves on, so whoever works on it can write no more."""
@@ -347,6 +344,8 @@ class RunLeases:
 
     clock: Callable[[], float] = time.monotonic
     until: dict[str, float] = field(default_factory=dict[str, float])
+    used: set[str] = field(default_factory=set[str])
+    """Runs for which something was done since somebody looked (``StepEffects``)."""
 
     def keep(self, run: str, seconds: float, *, since: float) -> None:
         """A lease was taken or renewed; ``since`` is when that was asked for."""
@@ -355,11 +354,13 @@ class RunLeases:
     def drop(self, run: str) -> None:
         """The lease was given back or lost."""
         self.until.pop(run, None)
+        self.used.discard(run)
 
     def ensure(self, run: str) -> None:
-        """Raise ``lease_lost`` unless this process holds the run now."""
+        """Raise ``lease_lost`` unless this process holds the run now; then something is done for it."""
         if self.clock() >= self.until.get(run, 0.0):
             raise lease_lost(run)
+        self.used.add(run)
 
 
 _STARTED = 21

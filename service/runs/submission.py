@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -40,7 +41,7 @@ from service.runs.requests import (
 )
 from service.runs.runs import FINAL, Run, RunState
 from service.runs.threads import Thread, Threads
-from service.runs.turns import Turn, Turns
+from service.runs.turns import RowWrites, Turn, Turns
 
 RECOVERED, RESUMED = "recovered", "resumed"
 """Its worker died and nobody is left to go on with it; a client wants it to go on. Everything else: it was answered."""
@@ -125,6 +126,7 @@ class Submission:
             graph = fixed_assistant(ask.assistant_id) or await self.assistants.get(ask.assistant_id, principal.org)
             if key and (before := await self.turns.once(principal.org, key)):
                 return Submitted(turn=before, feed=self.dispatch.hear(before))
+            task = await self._task(principal, ask, graph) if thread_id is None else None
             thread, is_new = await self._thread(principal, ask, thread_id, graph)
             asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
             asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
@@ -132,7 +134,12 @@ class Submission:
             unfinished = () if is_new else await self.turns.unfinished(thread.id)
             if protocol or any(turn.asked.get("protocol") for turn in unfinished):  # they have the same listeners
                 asked |= recorded(asked)
-            if ask.ends:
+            along: RowWrites = ()
+            if task is not None:  # a thread, a run and a turn that nobody has heard of yet: all of them, or none
+                run = self.of(principal.org).new(task, id=thread.id)
+                along = (partial(self.threads.write, thread), lambda conn: self.engine.runs.add(run, conn=conn))
+                asked |= {"fresh": True}
+            elif ask.ends:
                 asked |= await self._resolve(principal, thread)
             elif ask.multitask_strategy == "rollback" and any(turn.asked.get("fresh") for turn in unfinished):
                 asked |= await self._begin_anew(principal, ask, thread, graph, unfinished)
@@ -156,7 +163,7 @@ class Submission:
                 created_at=now,
                 updated_at=now,
             )
-            return await self._begin(turn)
+            return await self._begin(turn, along)
 
     async def _asked_again(self, standing: RunState) -> Mapping[str, str]:
         newest = next(iter(await self.turns.of(standing.run.id, limit=1)), None)
@@ -241,16 +248,16 @@ class Submission:
                 "a decided run was not woken", run=ballot.run, code=error.stable_code
             )
 
-    async def _begin(self, turn: Turn) -> Submitted:
-        stored = await self.turns.add(turn)
+    async def _begin(self, turn: Turn, along: RowWrites = ()) -> Submitted:
+        stored = await self.turns.add(turn, along=(*along, partial(self.dispatch.enqueue, turn=turn)))
         if stored.id != turn.id:  # the same request came in twice at the same moment
             return Submitted(turn=stored, feed=self.dispatch.hear(stored))
-        return Submitted(turn=turn, feed=await self.dispatch.submit(turn))
+        return Submitted(turn=turn, feed=await self.dispatch.submit(turn, enqueued=True))
 
     async def _thread(
         self, principal: Principal, ask: RunAsk, thread_id: str | None, graph: Assistant
     ) -> tuple[Thread, bool]:
-        """The thread to run on, and whether it was made just now."""
+        """The thread to run on, and whether it is new; without an id its row is written with that of its turn."""
         now = self.clock()
         fresh = Thread(
             id=thread_id or str(uuid4()),
@@ -261,8 +268,6 @@ class Submission:
             metadata={"graph_id": graph.graph, "assistant_id": graph.id, "created_by": principal.subject},
         )
         if thread_id is None:
-            await self._task(principal, ask, graph)  # a mistake leaves no thread behind
-            await self.threads.add(fresh)
             return fresh, True
         try:
             return await self.threads.get(thread_id, principal.org), False

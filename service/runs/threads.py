@@ -25,9 +25,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from database import UtcDateTime, reading, writing
+from database import UtcDateTime, reading, write_one, writing
 from domain import value
 from service.errors import refuse
 from service.runs.runs import RUNS
@@ -114,10 +114,13 @@ class Threads:
             raise refuse("request_invalid", "The id of a thread has up to 64 letters, digits, dots, dashes and _.")
         row = {name: getattr(thread, name) for name in COLUMNS}
         try:
-            async with writing(self.engine) as conn:
-                return (await conn.execute(_ADOPT if of_run else _CLAIM, row)).first() is not None
+            return bool((await write_one(self.engine, _ADOPT if of_run else _CLAIM, row)).rows)
         except IntegrityError:
             return False
+
+    async def write(self, thread: Thread, conn: AsyncConnection) -> None:
+        """Write the row of a thread whose id was drawn just now, in a transaction of somebody else."""
+        await conn.execute(_ADOPT, {name: getattr(thread, name) for name in COLUMNS})
 
     async def get(self, thread: str, org: str) -> Thread:
         """The thread; one is made for a run that came in by the command line. Raises ``thread_not_found``."""
@@ -177,8 +180,7 @@ class Threads:
 
     async def update(self, thread: str, *, now: datetime, **values: Any) -> None:
         """Change columns of a row."""
-        async with writing(self.engine) as conn:
-            await conn.execute(update(THREADS).where(_T.id == thread).values(updated_at=now, **values))
+        await write_one(self.engine, update(THREADS).where(_T.id == thread).values(updated_at=now, **values), {})
 
     async def bury(self, thread: str, *, now: datetime) -> None:
         """Delete softly: nobody sees it any more."""

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from database import UtcDateTime, reading, tell, writing
+from database import CHANNEL, UtcDateTime, fetch_all, reading, tell, write_one, writing
 from domain import value
 from service.errors import refuse
 from service.runs.runs import RUNS
@@ -40,6 +40,8 @@ from service.tables import METADATA
 
 TurnStatus = Literal["pending", "running", "success", "error", "interrupted", "timeout"]
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+RowWrites = Sequence[Callable[[AsyncConnection], Awaitable[object]]]
+"""What is written in one transaction with a row."""
 OPEN: tuple[TurnStatus, ...] = ("pending", "running")
 MOST_OF_AN_ERROR = 20_000
 """Characters of a message that a row keeps."""
@@ -128,9 +130,14 @@ _FINISH = (
 )
 _LEAVE = (
     update(THREADS)
-    .where(THREADS.c.id == bindparam("thread"))
+    .where(THREADS.c.id == bindparam("whose"))
     .values(status=bindparam("left"), updated_at=bindparam("now"))
 )
+# The same three in one statement, where no letter goes with them.
+_FINISHED = _FINISH.returning(_T.id).cte("finished")
+_LEFT = _LEAVE.where(select(_FINISHED.c.id).exists()).returning(THREADS.c.id).cte("left_thread")
+_FINISH_AND_TELL = select(func.pg_notify(CHANNEL, bindparam("word", type_=Text))).select_from(_FINISHED).add_cte(_LEFT)
+_STANDS = select(_T.status, _T.cancel_reason).where(_T.id == bindparam("turn"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +146,8 @@ class Turns:
 
     engine: AsyncEngine
 
-    async def add(self, turn: Turn) -> Turn:
-        """Write a new row; the same idempotency key gives the row it made the first time.
+    async def add(self, turn: Turn, *, along: RowWrites = ()) -> Turn:
+        """Write a new row, and what ``along`` writes with it; the same idempotency key gives the row it made first.
 
         Raises:
             Refused: ``idempotency_reused`` when the key came with another request.
@@ -149,6 +156,8 @@ class Turns:
         try:
             async with writing(self.engine) as conn:
                 await conn.execute(_ADD, row)
+                for write in along:
+                    await write(conn)
                 await tell(conn, f"thread:{turn.thread}")
         except IntegrityError:
             if turn.once is None:
@@ -172,11 +181,10 @@ class Turns:
 
     async def get(self, turn: str, org: str, *, thread: str | None = None) -> Turn:
         """The turn. Raises ``turn_not_found``, also for another organisation's or another thread's."""
-        async with reading(self.engine) as conn:
-            row = (await conn.execute(_GET, {"turn": turn, "of": org})).mappings().first()
-        if row is None or thread not in {None, row["thread"]}:
+        rows = await fetch_all(self.engine, _GET, {"turn": turn, "of": org})
+        if not rows or thread not in {None, rows[0]["thread"]}:
             raise refuse("turn_not_found", f"There is no run {turn[:64]!r} here.")
-        return turn_of(row)
+        return turn_of(rows[0])
 
     async def of(
         self, thread: str, *, status: TurnStatus | None = None, limit: int = 10, offset: int = 0
@@ -213,14 +221,12 @@ class Turns:
     async def update(self, turn: str, *, now: datetime, only: Sequence[TurnStatus] = OPEN, **values: Any) -> bool:
         """Change columns while the turn has one of these statuses; False when it has not."""
         change = update(TURNS).where(_T.id == turn, _T.status.in_(only)).values(updated_at=now, **values)
-        async with writing(self.engine) as conn:
-            return (await conn.execute(change)).rowcount == 1
+        return (await write_one(self.engine, change, {})).count == 1
 
     async def begin(self, turn: str, *, now: datetime, attempt: int, before: str | None) -> bool:
         """Write that somebody works on it; False when it was stopped, or is over."""
         begun = {"turn": turn, "attempt": attempt, "stood_at": before, "now": now}
-        async with writing(self.engine) as conn:
-            return (await conn.execute(_BEGIN, begun)).rowcount == 1
+        return (await write_one(self.engine, _BEGIN, begun)).count == 1
 
     async def finish(
         self, turn: Turn, thread: str, *, also: Callable[[AsyncConnection], Awaitable[object]] | None = None
@@ -231,10 +237,13 @@ class Turns:
         """
         message, now = (turn.error or "")[:MOST_OF_AN_ERROR] or None, turn.updated_at
         ended = {"turn": turn.id, "ended": turn.status, "code": turn.error_code, "message": message, "now": now}
+        if also is None and self.engine.dialect.name != "sqlite":
+            leaving = {**ended, "whose": turn.thread, "left": thread, "word": f"turn:{turn.id}"}
+            return len((await write_one(self.engine, _FINISH_AND_TELL, leaving)).rows) == 1
         async with writing(self.engine) as conn:
             finished = (await conn.execute(_FINISH, ended)).rowcount == 1
             if finished:
-                await conn.execute(_LEAVE, {"thread": turn.thread, "left": thread, "now": now})
+                await conn.execute(_LEAVE, {"whose": turn.thread, "left": thread, "now": now})
                 if also is not None:
                     await also(conn)
                 await tell(conn, f"turn:{turn.id}")
@@ -255,16 +264,14 @@ class Turns:
 
     async def is_open(self, turn: str) -> bool:
         """Whether it still waits or works; False also when it was forgotten."""
-        async with reading(self.engine) as conn:
-            return (await conn.execute(select(_T.status).where(_T.id == turn))).scalar() in OPEN
+        rows = await fetch_all(self.engine, _STANDS, {"turn": turn})
+        return bool(rows) and rows[0]["status"] in OPEN
 
     async def was_stopped(self, turn: str) -> bool:
         """Whether somebody stopped or forgot it. One that waits for a person ended by itself."""
-        async with reading(self.engine) as conn:
-            row = (await conn.execute(select(_T.cancel_reason).where(_T.id == turn))).first()
-        return row is None or row[0] is not None
+        rows = await fetch_all(self.engine, _STANDS, {"turn": turn})
+        return not rows or rows[0]["cancel_reason"] is not None
 
     async def delete(self, turn: str) -> None:
         """Forget a turn."""
-        async with writing(self.engine) as conn:
-            await conn.execute(delete(TURNS).where(_T.id == turn))
+        await write_one(self.engine, delete(TURNS).where(_T.id == turn), {})

@@ -1,35 +1,149 @@
-"""Checkpoints on a PostgreSQL server, fenced: a write and the look at its lease are one transaction."""
+"""Checkpoints on a PostgreSQL server, fenced: a write and the look at its lease are one statement.
+
+Whoever writes waits until it is kept. Inside ``overlapping`` a step that did nothing which must not be done twice lets
+the next one begin meanwhile: what a kill takes with it is done again, and nobody can tell. All that waits for a run is
+kept by one statement, in the order in which it came, whole or not at all.
+"""
 
 import asyncio
-import copy
-from collections.abc import AsyncGenerator, Generator, Sequence
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import psycopg
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_id,
+    get_serializable_checkpoint_metadata,
+)
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]  a stored type
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
+from typing_extensions import override
 
 from database import DatabaseUnavailable
+from database.psycopg_pool import RestedConnection, ensure_alive, rest
+from service.runs.fenced_backend import StepEffects
 from service.runs.runs import held, lease_lost
 
 MOST_CONNECTIONS = 6
 ANSWER_S = 60.0
 """The longest one call may take: a connection whose other end died without a word says nothing."""
-LOST = "SG001"
-"""The SQLSTATE of ``ensure_lease`` (migration 0004)."""
+GATHER_S = 0.01
+"""How long a checkpoint that nobody waits for may wait for the next one."""
+UPCOMING = "branch:to:"
+"""What LangGraph's channels begin with that name the nodes of the next step."""
+
+_LEASE = "SELECT 1 FROM runs WHERE id = %(thread)s AND generation = %(generation)s::integer FOR SHARE"
+# The row's lock lasts as long as the statement: whoever takes the lease comes before the look or after all of it.
+_KEEP = """
+WITH lease AS ({lease}), blobs AS (
+    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+    SELECT %(thread)s::text, new.* FROM lease, unnest(
+        %(b0)s::text[], %(b1)s::text[], %(b2)s::text[], %(b3)s::text[], %(b4)s::bytea[]) AS new
+    ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING
+), checkpoints AS (
+    INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
+    SELECT %(thread)s::text, new.space, new.id, new.parent, new.checkpoint::jsonb, new.metadata::jsonb
+    FROM lease, unnest(%(c0)s::text[], %(c1)s::text[], %(c2)s::text[], %(c3)s::text[], %(c4)s::text[])
+        AS new(space, id, parent, checkpoint, metadata)
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id)
+    DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata
+), writes AS (
+    INSERT INTO checkpoint_writes
+        (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+    SELECT %(thread)s::text, new.* FROM lease, unnest(%(w0)s::text[], %(w1)s::text[], %(w2)s::text[], %(w3)s::text[],
+        %(w4)s::integer[], %(w5)s::text[], %(w6)s::text[], %(w7)s::bytea[]) AS new
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) DO NOTHING
+), replacing AS (
+    INSERT INTO checkpoint_writes
+        (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+    SELECT %(thread)s::text, new.* FROM lease, unnest(%(r0)s::text[], %(r1)s::text[], %(r2)s::text[], %(r3)s::text[],
+        %(r4)s::integer[], %(r5)s::text[], %(r6)s::text[], %(r7)s::bytea[]) AS new
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+    DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob
+) SELECT count(*) AS held FROM lease"""
+_FENCED, _FREE = (_KEEP.format(lease=lease).encode() for lease in (_LEASE, "SELECT 1"))
+
+Rows = dict[tuple[Any, ...], tuple[Any, ...]]
+Writer = tuple[str, int | None]
+"""A run and the generation of its lease; without one it is written outside of any lease."""
+
+
+@dataclass(slots=True)
+class PendingBatch:
+    """Rows of one run that wait for the next statement, by their keys, and whoever waits for them."""
+
+    done: "asyncio.Future[None]"
+    blobs: Rows = field(default_factory=Rows)
+    checkpoints: Rows = field(default_factory=Rows)
+    writes: Rows = field(default_factory=Rows)
+    replacing: Rows = field(default_factory=Rows)
+
+    def parameters(self, writer: Writer) -> dict[str, Any]:
+        """What the statement takes: an array for each column."""
+        named: dict[str, Any] = {"thread": writer[0], "generation": writer[1]}
+        for letter, rows, width in (
+            ("b", self.blobs, 5),
+            ("c", self.checkpoints, 5),
+            ("w", self.writes, 8),
+            ("r", self.replacing, 8),
+        ):
+            columns = list(zip(*rows.values(), strict=True)) or [()] * width
+            named |= {f"{letter}{number}": list(column) for number, column in enumerate(columns)}
+        return named
+
+
+@dataclass(slots=True)
+class Overlap:
+    """A stretch of work whose steps go on while their checkpoints are written."""
+
+    effects: StepEffects
+    fresh: bool
+    """No checkpoint was there when it began."""
+    spaces: set[str] = field(default_factory=set[str])
+    """Namespaces that have one by now."""
+    waits: bool = False
+    """The step that is under way did something that must not be done again."""
+    lost: Exception | None = None
+    """Why a batch was not kept: nothing behind it may be, or there would be a hole."""
 
 
 class FencedPostgres(AsyncPostgresSaver):
-    """One connection of a pool for each call, so that runs of one process do not wait for each other."""
+    """One statement for everything that waits, so that runs of one process do not wait for each other."""
 
-    lease: tuple[str, int] | None = None
     pool: AsyncConnectionPool[AsyncConnection[DictRow]]
+    waiting: dict[Writer, PendingBatch]
+    keeping: "dict[Writer, asyncio.Task[None]]"
+    overlaps: dict[Writer, Overlap]
 
+    @asynccontextmanager
+    async def overlapping(self, effects: StepEffects, generation: int, *, fresh: bool) -> AsyncGenerator[None]:
+        """Inside, steps of a run without effects do not wait; afterwards all of them are kept.
+
+        ``fresh``: it has no checkpoint yet, so none is looked for. Raises what kept one from being written.
+        """
+        writer = (effects.run, generation)
+        overlap = self.overlaps[writer] = Overlap(effects, fresh)
+        try:
+            yield
+        finally:
+            # Also when it is cancelled: nothing of this stretch may be written once another one has begun.
+            await asyncio.shield(self._settled(effects.run))
+            del self.overlaps[writer]
+        if overlap.lost is not None:
+            raise overlap.lost
+
+    @override
     async def aput(
         self,
         config: RunnableConfig,
@@ -38,20 +152,151 @@ class FencedPostgres(AsyncPostgresSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """See ``BaseCheckpointSaver.aput``. Raises ``lease_lost``."""
-        return await AsyncPostgresSaver.aput(self._under(config), config, checkpoint, metadata, new_versions)
+        named: Mapping[str, Any] = config.get("configurable", {})
+        thread, space, id_ = str(named["thread_id"]), str(named["checkpoint_ns"]), checkpoint["id"]
+        # As LangGraph's own saver does it: what JSON has no word for, and what is large, goes beside it.
+        values, beside = dict(checkpoint["channel_values"]), dict[str, Any]()
+        for channel, value in checkpoint["channel_values"].items():
+            if isinstance(value, _DeltaSnapshot):
+                beside[channel], values[channel] = value, True
+            elif value is not None and not isinstance(value, str | int | float | bool):
+                beside[channel] = values.pop(channel)
+        versions = {channel: version for channel, version in new_versions.items() if channel in beside}
+        batch = self._batch(config)
+        for row in self._dump_blobs(thread, space, beside, versions):
+            batch.blobs.setdefault(row[1:4], row[1:])
+        inline = json.dumps({**checkpoint, "channel_values": values})
+        about = json.dumps(get_serializable_checkpoint_metadata(config, metadata))
+        batch.checkpoints[space, id_] = (space, id_, named.get("checkpoint_id"), inline, about)
+        upcoming = {name.removeprefix(UPCOMING) for name in checkpoint["channel_values"] if name.startswith(UPCOMING)}
+        await self._kept(config, batch, wait=self._must_wait(_writer(config), space, upcoming))
+        return {"configurable": {"thread_id": named["thread_id"], "checkpoint_ns": space, "checkpoint_id": id_}}
 
+    def _must_wait(self, writer: Writer, space: str, upcoming: set[str]) -> bool:
+        """Whether the next step may not begin before the checkpoint of this one is kept."""
+        if (overlap := self.overlaps.get(writer)) is None:
+            return True
+        overlap.spaces.add(space)
+        wait = overlap.effects.taken() or overlap.waits or bool(upcoming & overlap.effects.apart)
+        overlap.waits = False
+        return wait
+
+    @override
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """See ``BaseCheckpointSaver.aput_writes``. Raises ``lease_lost``."""
-        await AsyncPostgresSaver.aput_writes(self._under(config), config, writes, task_id, task_path)
+        named: Mapping[str, Any] = config.get("configurable", {})
+        thread, space, id_ = str(named["thread_id"]), str(named["checkpoint_ns"]), str(named["checkpoint_id"])
+        # Errors and interrupts replace those of an earlier attempt; what a task came to stays as it was first.
+        special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+        batch = self._batch(config)
+        for row in self._dump_writes(thread, space, id_, task_id, task_path, writes):
+            key = (space, id_, task_id, row[5])
+            if special:
+                batch.writes.pop(key, None)
+                batch.replacing[key] = row[1:]
+            elif key not in batch.replacing:
+                batch.writes.setdefault(key, row[1:])
+        overlap = self.overlaps.get(_writer(config))
+        if overlap is None:
+            await self._kept(config, batch, wait=True)
+            return
+        # A task's path ends with its node.
+        if special or task_path.rpartition(", ")[2] in overlap.effects.apart or overlap.effects.some():
+            overlap.waits = True
+            await self._kept(config, batch, wait=True)
+        # Else the checkpoint behind it, which comes at once, takes it along.
 
-    def _under(self, config: RunnableConfig) -> "FencedPostgres":
-        """The same saver, writing under one lease."""
-        # The saver's own methods hand no lease on: a copy for each write, so that two runs at once do not mix theirs.
-        fenced = copy.copy(self)
-        fenced.lease = held(config)
-        return fenced
+    @override
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """See ``BaseCheckpointSaver.aget_tuple``."""
+        named: Mapping[str, Any] = config.get("configurable", {})
+        overlap, space = self.overlaps.get(_writer(config)), str(named.get("checkpoint_ns", ""))
+        if overlap is not None and overlap.fresh and space not in overlap.spaces and not get_checkpoint_id(config):
+            return None
+        await self._settled(str(named["thread_id"]))
+        return await super().aget_tuple(config)
+
+    @override
+    async def alist(self, config: RunnableConfig | None, **kwargs: Any) -> AsyncIterator[CheckpointTuple]:
+        """See ``BaseCheckpointSaver.alist``."""
+        if config is not None:
+            await self._settled(str(config.get("configurable", {}).get("thread_id", "")))
+        async for checkpoint in super().alist(config, **kwargs):
+            yield checkpoint
+
+    @override
+    async def aget_delta_channel_history(self, *, config: RunnableConfig, channels: Sequence[str]) -> Any:
+        """See ``BaseCheckpointSaver.aget_delta_channel_history``."""
+        await self._settled(str(config.get("configurable", {})["thread_id"]))
+        return await super().aget_delta_channel_history(config=config, channels=channels)
+
+    @override
+    async def adelete_thread(self, thread_id: str) -> None:
+        """See ``BaseCheckpointSaver.adelete_thread``."""
+        await self._settled(str(thread_id))
+        await super().adelete_thread(thread_id)
+
+    def _batch(self, config: RunnableConfig) -> PendingBatch:
+        """What the next statement of this writer takes."""
+        writer = _writer(config)
+        overlap = self.overlaps.get(writer)
+        if overlap is not None and overlap.lost is not None:
+            raise overlap.lost
+        if (batch := self.waiting.get(writer)) is None:
+            batch = self.waiting[writer] = PendingBatch(asyncio.get_running_loop().create_future())
+        return batch
+
+    async def _kept(self, config: RunnableConfig, batch: PendingBatch, *, wait: bool) -> None:
+        """Have a batch written: now, or soon where nobody waits for it."""
+        writer = _writer(config)
+        if wait:
+            self._begin(writer)
+            # Others wait for it as well, and go on doing so when this one is cancelled.
+            await asyncio.shield(batch.done)
+        elif writer not in self.keeping:
+            asyncio.get_running_loop().call_later(GATHER_S, self._begin, writer)
+
+    def _begin(self, writer: Writer) -> None:
+        if writer in self.waiting and writer not in self.keeping:
+            self.keeping[writer] = asyncio.create_task(self._keep(writer))
+
+    async def _keep(self, writer: Writer) -> None:
+        """Write what waits, and what comes meanwhile, a batch at a time."""
+        overlap = self.overlaps.get(writer)
+        try:
+            while (batch := self.waiting.pop(writer, None)) is not None:
+                try:
+                    await self._write(writer, batch, behind=overlap.lost if overlap else None)
+                except Exception as error:  # noqa: BLE001  whatever it was, it is for those who wait
+                    if overlap is not None:
+                        overlap.lost = error
+                    batch.done.set_exception(error)
+                    batch.done.exception()  # where nobody waits, ``overlapping`` tells it
+                else:
+                    batch.done.set_result(None)
+        finally:
+            del self.keeping[writer]
+
+    async def _write(self, writer: Writer, batch: PendingBatch, *, behind: Exception | None) -> None:
+        if behind is not None:
+            raise behind
+        with _named():
+            async with asyncio.timeout(ANSWER_S), self.pool.connection() as conn:
+                statement = _FREE if writer[1] is None else _FENCED
+                rows = await conn.execute(statement, batch.parameters(writer), prepare=True, binary=True)
+                row = await rows.fetchone()
+        if row is None or not row["held"]:
+            raise lease_lost("of this checkpoint")
+
+    async def _settled(self, thread: str) -> None:
+        """Return when nothing of a run waits any more."""
+        while writers := [writer for writer in (*self.waiting, *self.keeping) if writer[0] == thread]:
+            for writer in writers:
+                self._begin(writer)
+            tasks = [task for writer in writers if (task := self.keeping.get(writer)) is not None]
+            await asyncio.wait(tasks)
 
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncGenerator[AsyncCursor[DictRow]]:
@@ -61,14 +306,16 @@ class FencedPostgres(AsyncPostgresSaver):
                 self.pool.connection() as conn,
                 conn.cursor(binary=True, row_factory=dict_row) as cursor,
             ):
-                # LangGraph opens a pipeline for what it writes; reading needs no lease.
+                # LangGraph opens a pipeline for what it deletes.
                 if not pipeline:
                     yield cursor
                     return
                 async with conn.pipeline(), conn.transaction():
-                    if self.lease is not None:
-                        await cursor.execute("SELECT ensure_lease(%s, %s)", self.lease)
                     yield cursor
+
+
+def _writer(config: RunnableConfig) -> Writer:
+    return held(config) or (str(config.get("configurable", {})["thread_id"]), None)
 
 
 @contextmanager
@@ -80,10 +327,6 @@ def _named() -> Generator[None]:
         raise DatabaseUnavailable(
             f"The database did not answer: {error}", hint="Check that it runs, then try again."
         ) from error
-    except psycopg.Error as error:
-        if error.sqlstate == LOST:
-            raise lease_lost("of this checkpoint") from error
-        raise
 
 
 @asynccontextmanager
@@ -91,16 +334,17 @@ async def open_postgres(url: str) -> AsyncGenerator[FencedPostgres]:
     """Open the checkpoints of a database."""
     # As LangGraph's own ``from_conn_string`` opens its connections.
     options: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+    pool = cast("Any", AsyncConnectionPool)(
         url,
-        connection_class=AsyncConnection[DictRow],
+        connection_class=RestedConnection,
         min_size=1,
         max_size=MOST_CONNECTIONS,
         kwargs=options,
         open=False,
-        check=cast("Any", AsyncConnectionPool.check_connection),
+        reset=rest,
+        check=ensure_alive,
     )
     async with pool:
         saver = FencedPostgres(pool)
-        saver.pool = pool
+        saver.pool, saver.waiting, saver.keeping, saver.overlaps = pool, {}, {}, {}
         yield saver

@@ -1,6 +1,7 @@
 """``make chaos``: at least 200 kills at random moments, on every engine there is; writes ``docs/reliability.md``.
 
-``python -m tests.chaos.nightly [--kills 200] [--seed 7]``; ends with 1 when anything was lost or done twice.
+``python -m tests.chaos.nightly [--kills 200] [--cluster 300] [--seed 7]``; ends with 1 when anything was lost or done
+twice.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from tests.architecture.tree import ROOT
 from tests.chaos.asking import real_task
 from tests.chaos.life import Life
 from tests.chaos.nursery import Nursery, nursery
-from tests.chaos.report import written
+from tests.chaos.report import cluster_section, section_of, with_section, written
 from tests.chaos.storm import Tally, storm
 from tests.chaos.test_sandboxes import SCRIPT, left_of
 from tests.wire.openai_server import OpenAIServer
@@ -52,8 +53,26 @@ async def main(kills: int, seed: int) -> int:
         with tempfile.TemporaryDirectory(prefix="signoff-chaos-") as folder:
             tally, left = await _in_containers(born, Path(folder), kills=real, seed=seed)
             found["embedded, SQLite, real repositories in Docker"] = _said("docker", tally)
-    REPORT.write_text(written(found, seed=seed, kills=kills, containers_left=len(left)), encoding="utf-8")
+    page = written(found, seed=seed, kills=kills, containers_left=len(left))
+    section = section_of(REPORT.read_text(encoding="utf-8"))
+    REPORT.write_text(with_section(page, section) if section else page, encoding="utf-8")
     return 0 if all(tally.sound for tally in found.values()) and not left else 1
+
+
+async def cluster(kills: int, seed: int) -> int:
+    """A storm over a server, a worker and their database alone; its section of the report."""
+    async with nursery() as born:
+        with tempfile.TemporaryDirectory(prefix="signoff-chaos-") as folder, postgres.cluster() as socket:
+            given = {"server": await postgres.emptied(socket, "storm"), "lease_s": 1.0, "workers": 0}
+            life = Life(born, Path(folder), given, helping={"workers": 4})
+            await life.start()
+            tally = _said("cluster", await storm(life, kills=kills, seed=seed, database=socket))
+            for child in (life.child, life.helper):
+                await child.kill()
+    REPORT.write_text(
+        with_section(REPORT.read_text(encoding="utf-8"), cluster_section(tally, seed=seed)), encoding="utf-8"
+    )
+    return 0 if tally.sound else 1
 
 
 async def _in_containers(born: Nursery, folder: Path, *, kills: int, seed: int) -> tuple[Tally, list[str]]:
@@ -109,5 +128,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--cluster", type=int, default=0, help="kill so often on PostgreSQL, its server included")
     options = parser.parse_args()
-    sys.exit(asyncio.run(main(options.kills, options.seed)))
+    work = cluster(options.cluster, options.seed) if options.cluster else main(options.kills, options.seed)
+    sys.exit(asyncio.run(work))

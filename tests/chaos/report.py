@@ -28,6 +28,36 @@ undisturbed one. They run with `make test` (the long ones with `make chaos`).
 """
 
 
+BEGINS, ENDS = "<!--cluster-->\n", "<!--/cluster-->\n"
+"""Around what a storm over PostgreSQL alone wrote (``nightly --cluster``)."""
+
+
+def cluster_section(tally: Tally, *, seed: int) -> str:
+    """What a storm over a server, a worker and their database came to."""
+    hit = ", ".join(f"{number} times the {name}" for name, number in sorted(tally.hit.items()))
+    return (
+        f"{BEGINS}\n## A server, a worker and their PostgreSQL\n\n"
+        f"Killed with `kill -9`, {tally.kills} times in all: {hit.replace('the PostgreSQL', 'PostgreSQL')}.\n"
+        f"Runs accepted: {len(tally.threads)}; lost: {tally.lost}; not delivered: {tally.undelivered}; "
+        f"delivered twice: {tally.delivered_twice}.\nIt took {round(tally.took_s)} seconds; again with "
+        f"`python -m tests.chaos.nightly --cluster {tally.kills} --seed {seed}`.\n\n{ENDS}"
+    )
+
+
+def with_section(page: str, section: str) -> str:
+    """The page with this section in place of the one it had, before the list of single cases."""
+    before, _, rest = page.partition(BEGINS)
+    page = before + rest.partition(ENDS)[2] if rest else page
+    head, heading, cases = page.partition("\n## Every case by itself")
+    return f"{head}\n{section}{heading}{cases}".replace("\n\n\n", "\n\n")
+
+
+def section_of(page: str) -> str:
+    """The section that a page has; empty without one."""
+    inside = page.partition(BEGINS)[2].partition(ENDS)[0]
+    return f"{BEGINS}{inside}{ENDS}" if inside else ""
+
+
 def written(found: Mapping[str, Tally], *, seed: int, kills: int, containers_left: int) -> str:
     """The page."""
     lines = [

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ import httpx
 from tests.chaos.asking import newest, quick_task, sign_all, started
 from tests.chaos.life import ENDS, Life
 from tests.chaos.nursery import Child
+from tests.worlds import postgres
 
 LONGEST_S = 0.8
 """The most time a server gets before it is killed."""
@@ -24,6 +26,8 @@ OFTEN = 0.3
 """How often somebody signs while runs are started."""
 HELPERS = 0.5
 """How often it hits the second process, where there is one."""
+DATABASES = 0.15
+"""How often it hits PostgreSQL itself, where its socket is named."""
 AFTERWARDS_S = 300.0
 Ask = Callable[[random.Random], Mapping[str, Any]]
 """The body of a request for a run."""
@@ -46,6 +50,8 @@ class Tally:
     last_node: Counter[str]
     """Which node had begun last when a server was killed."""
     took_s: float
+    hit: Counter[str] = field(default_factory=Counter[str])
+    """How often each kind of process was killed."""
 
     @property
     def lost(self) -> int:
@@ -106,6 +112,13 @@ class Clients:
             await self._news.wait()
 
 
+async def ready(child: Child) -> None:
+    """Return when a server has its database again."""
+    async with child.http() as http, asyncio.timeout(60):
+        while not (await http.get("/readyz")).is_success:  # noqa: ASYNC110  another process
+            await asyncio.sleep(0.05)
+
+
 async def storm(
     life: Life,
     *,
@@ -115,25 +128,38 @@ async def storm(
     at_once: int = AT_ONCE,
     longest_s: float = LONGEST_S,
     progress: int = 0,
+    database: Path | None = None,
 ) -> Tally:
     """Kill the server ``kills`` times; afterwards let everything come to its end, and count.
 
-    ``progress``: every second life takes so many runs in, however slow the machine is; the others may be too short.
+    ``database``: the socket folder of a PostgreSQL that is killed as well. ``progress``: every second life takes so
+    many runs in, however slow the machine is; the others may be too short.
     """
     dice, clients, last_node = random.Random(seed), Clients(life, ask, at_once), Counter[str]()
+    hit = Counter[str]()
     began = time.monotonic()
     for number in range(kills):
         working, before = asyncio.create_task(clients.work(dice.randrange(2**32))), len(clients.threads)
         await asyncio.sleep(dice.uniform(0.02, longest_s))
         if number % 2:
             await clients.started(before + progress)
+        if database is not None and dice.random() < DATABASES:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            await asyncio.to_thread(postgres.crash, database)
+            last_node[life.last_node()] += 1
+            hit["PostgreSQL"] += 1
+            await ready(life.child)
+            continue
         if life.helping is not None and dice.random() < HELPERS:
+            hit["worker"] += 1
             await life.helper.kill()
             last_node[life.last_node()] += 1
             await life.help()
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
             continue
+        hit["server"] += 1
         await life.child.kill()
         await working
         last_node[life.last_node()] += 1
@@ -146,4 +172,5 @@ async def storm(
         delivered=life.deliveries,
         last_node=last_node,
         took_s=time.monotonic() - began,
+        hit=hit,
     )
