@@ -17,7 +17,7 @@ from forges import (
 )
 from nodes.publishing.order import PublishOrder, signers
 from sandbox import Delivered, Delivery, Pinned
-from sandbox.source import PushAddress, branch_moved
+from sandbox.source import AuthorisedRemote, branch_moved
 
 PUBLISHED = frozenset({"pr", "deploy"})
 
@@ -133,7 +133,9 @@ class Publisher:
             if pull.state != "open":
                 raise pull_request_closed(pull)
         access = await forge.access(path)
-        address = PushAddress(url=access.url, header=access.header.get_secret_value(), ca=access.ca, proxy=access.proxy)
+        address = AuthorisedRemote(
+            url=access.url, header=access.header.get_secret_value(), ca=access.ca, proxy=access.proxy
+        )
         await self.delivery.push(order.run, commit, name, address)
 
     async def deploy(self, commit: str, target: PublishTarget, order: PublishOrder, pinned: Pinned) -> Delivered:

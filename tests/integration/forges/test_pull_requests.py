@@ -276,3 +276,31 @@ async def test_an_issue_is_named_by_its_pull_request(server: ForgeServer, tmp_pa
     assert standing.run.status == "delivered", standing.run.ending
     (pull,) = server.twin.pulls.values()
     assert "For #12." in pull.body
+
+
+async def test_a_private_repository_is_read_with_its_token_and_no_other(server: ForgeServer, tmp_path: Path) -> None:
+    server.twin.repositories[PATH] = replace(server.twin.repositories[PATH], private=True)
+    async with publishing(tmp_path, server) as opened:
+        standing, _ = await start(opened, pr_task(server, deliver="patch"))
+    assert standing.run.status == "delivered", standing.run.ending
+    file = forges_file(tmp_path, server, forges=[server.entry("acme/other")])
+    async with publishing(tmp_path, server, forges=file) as opened:
+        standing, _ = await start(opened, pr_task(server, deliver="patch"))
+    assert standing.run.ending is not None
+    assert standing.run.ending.code == "repository_unreachable"
+
+
+async def test_where_a_clone_came_from_is_read_as_data(github: ForgeServer, tmp_path: Path) -> None:
+    clone = github.folder / "work" / PATH
+    more = tmp_path / "more"
+    more.write_text(f'[remote "origin"]\n\turl = {github.url}/acme/evil.git\n')
+    git(clone, "config", "--unset", "remote.origin.url")
+    git(clone, "config", "include.path", str(more))
+    async with publishing(tmp_path, github) as opened:
+        standing, _ = await start(opened, pr_task(github, repo=str(clone)))
+        assert standing.run.ending is not None
+        assert standing.run.ending.code == "forge_unknown"
+        git(clone, "config", "remote.origin.url", github.clone_url(PATH).replace("://", "://bot:pass-word@"))
+        delivery = opened.nodes.deliver.delivery
+        origin = await delivery.origin(standing.run.id, delivery.store.pinned(standing.run.id))
+    assert origin == github.clone_url(PATH)
