@@ -78,10 +78,7 @@ class Store:
         folder = self.path(run)
         await asyncio.to_thread(create, folder)
         if is_remote(repo):
-            permit: Permit = self._permit or (lambda _repo, _folders: None)
-            permit(repo, ())  # before a credential is even looked for
-            authorised = await self._authorise(repo) if self._authorise else None
-            pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), permit, authorised=authorised)
+            pinned = await self._fetched(run, repo, rev)
         else:
             source = await locate(repo)
             await asyncio.to_thread(self.ensure_permitted, repo, source)
@@ -126,6 +123,12 @@ class Store:
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
+
+    async def _fetched(self, run: str, repo: str, rev: str) -> Pinned:
+        permit: Permit = self._permit or (lambda _repo, _folders: None)
+        permit(repo, ())  # before a credential is even looked for
+        authorised = await self._authorise(repo) if self._authorise else None
+        return await fetch(repo, rev, self.path(run), ref_of(run, "pinned"), permit, authorised=authorised)
 
     def pinned(self, run: str) -> Pinned:
         """Return what the run was pinned to."""
