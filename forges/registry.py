@@ -134,7 +134,7 @@ def load_forges(path: Path) -> ForgeSettings:
     return settings
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeAddress:
     """A repository on a forge of the configuration."""
 
