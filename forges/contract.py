@@ -8,12 +8,11 @@ number within it. GitLab's merge requests are pull requests here, its notes comm
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
-from pydantic import Field, SecretStr
-
-from domain import value
+from pydantic import SecretStr
 
 __all__ = [
     "SUBJECTS",
@@ -42,10 +41,9 @@ Permission = Literal["none", "read", "write", "admin"]
 and owner, and GitHub's maintain and admin."""
 PullState = Literal["open", "closed", "merged"]
 StatusState = Literal["pending", "success", "failure", "error"]
-Number = Annotated[int, Field(ge=1)]
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeUser:
     """Who did something there."""
 
@@ -55,7 +53,7 @@ class ForgeUser:
     bot: bool = False
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeRepository:
     path: str
     clone_url: str
@@ -66,17 +64,17 @@ class ForgeRepository:
     """False: the forge says that this token may not push to it."""
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeBranch:
     name: str
     commit: str
     protected: bool = False
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequest:
     path: str
-    number: Number
+    number: int
     url: str
     title: str
     body: str = ""
@@ -90,12 +88,12 @@ class PullRequest:
     """The head is a branch of another repository."""
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeIssue:
     """An issue, or what a pull request has of one."""
 
     path: str
-    number: Number
+    number: int
     subject: Subject
     url: str
     title: str
@@ -106,7 +104,7 @@ class ForgeIssue:
     updated_at: datetime
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeComment:
     id: str
     url: str = ""
@@ -122,7 +120,7 @@ class ForgeComment:
     """What a reply to a review comment names: the first comment (GitHub), the discussion (GitLab)."""
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
     content: str
     """In GitHub's words on both: ``+1``, ``-1``, ``rocket`` …; what GitHub has no word for is as the forge has it."""
@@ -130,7 +128,7 @@ class Reaction:
     created_at: datetime | None = None
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullReview:
     author: ForgeUser
     verdict: Literal["approved", "changes_requested", "commented", "dismissed"]
@@ -140,23 +138,24 @@ class PullReview:
     submitted_at: datetime | None = None
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitStatus:
     """What stands beside a commit. Setting the same ``context`` again replaces it."""
 
     state: StatusState
     context: str = "signoff"
-    description: Annotated[str, Field(max_length=140)] = ""
+    description: str = ""
+    """At most 140 characters: GitHub takes no more."""
     url: str = ""
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GitAccess:
     """How git gets in: for the environment of one process, and nothing else."""
 
     url: str
     """Without any credential."""
-    header: SecretStr = Field(repr=False)
+    header: SecretStr
     """``Authorization: Basic …``; empty where none is needed."""
     ca: str = ""
     """A PEM file with certificates to trust; empty: the system's."""

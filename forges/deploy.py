@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 import httpx
 from standardwebhooks import Webhook
 
-from domain import Refused, Transient, value
+from domain import Refused, Transient
 from domain.errors import Conflict
 from forges.registry import DeployEntry
 
@@ -25,7 +25,7 @@ class DeployUnanswered(Transient):
     code = "deploy_unanswered"
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeployOrder:
     """What is to be deployed, and by whose signatures."""
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-import jwt
 from pydantic import SecretStr
 
 from domain.errors import Conflict
@@ -55,6 +54,8 @@ class InstallationToken:
     async def token(self, client: ForgeClient) -> str:
         now = self.clock()
         if self._until is None or now + timedelta(minutes=5) >= self._until:
+            import jwt  # noqa: PLC0415  it is slow to load, and only apps need it
+
             # A minute back: GitHub refuses what a clock that is ahead of its own has signed.
             claims = {"iat": int(now.timestamp()) - 60, "exp": int(now.timestamp()) + 540, "iss": self.app}
             proof = jwt.encode(claims, self.key.get_secret_value(), algorithm="RS256")

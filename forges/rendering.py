@@ -6,9 +6,10 @@ issues, loads pictures or takes a comment's key.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
-from domain import Action, Risk, value
+from domain import Action, Risk
 from domain.evidence import Proof
 from domain.identity import redacted
 
@@ -60,7 +61,7 @@ def quiet(text: str) -> str:
     return re.sub(r"<(?=[A-Za-z/!])", "&lt;", text)
 
 
-@value
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestEvidence:
     """What a pull request says of its change besides the words that were signed."""
 

@@ -14,9 +14,9 @@ from tests.worlds.forge_server import ForgeServer, forge_server
 from tests.worlds.house import QUICK, git
 from tests.worlds.publishing import forges_file
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-PLACES = ("27", "31", "39", "45", AFTER)
-"""Of ``deliver``: while it pushes, when it has, while it opens the pull request, when it has, and when all is done."""
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+PLACES = ("29", "36", "45", AFTER)
+"""Of ``deliver``: while it pushes, while it opens the pull request, when it has, and when all is done."""
 
 
 async def test_a_pull_request_is_there_once_whenever_it_was_killed(born: Nursery, tmp_path: Path) -> None:
