@@ -50,12 +50,12 @@ async def test_a_comment_starts_a_run_that_is_answered_in_one_comment(tmp_path: 
 
 async def test_the_same_delivery_again_starts_nothing_again(tmp_path: Path) -> None:
     async with world(tmp_path) as at:
-        delivery = sent.issue_comment("@signoff mend it")
+        delivery = sent.issue_comment("@signoff mend it", id_=2, number=11)
         row = await at.done(delivery)
         status, answer = await at.post(delivery, **{"x-github-delivery": "another"})
         assert (status, answer) == (200, {"accepted": row.id, "again": True})
         await at.service.context.maintenance.once()
-        assert (await at.turns(), len(at.notes())) == (1, 1)
+        assert (await at.turns(), len(at.notes(11))) == (1, 1)
 
 
 async def test_a_label_asks_for_what_the_issue_says_and_an_outsiders_words_taint_it(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ async def test_another_organisations_hook_reaches_nothing_of_ours(tmp_path: Path
 """.replace("SECRET", SECRET)
     async with world(tmp_path, file=FILE.rstrip() + theirs) as at:
         thread = await ready_pull_request(at)
-        await at.service.context.keys.make("other", "oz", roles=["operator", "approver"], personal=True)
+        await at.service.context.members.seen("other", "oz", ["operator", "approver"], now=datetime.now(UTC))
 
         async def told(delivery: dict[str, Any]) -> Any:
             status, answer = await at.post(delivery, "theirs")
@@ -337,7 +337,7 @@ async def test_two_workers_at_once_ask_the_same_once(tmp_path: Path) -> None:
 async def test_a_request_its_refinement_and_its_end(tmp_path: Path, on: str, request: pytest.FixtureRequest) -> None:
     server = await postgres.emptied(request.getfixturevalue("socket"), "service") if on == "postgres" else ""
     async with world(tmp_path, server=server) as at:
-        delivery = sent.issue_comment("@signoff mend it")
+        delivery = sent.issue_comment("@signoff mend it", id_=2, number=11)
         thread = await ready_pull_request(at)
         assert (await at.post(delivery))[0] == 202
         about = {"number": 50, "head": branch_of(thread)}
