@@ -1,7 +1,7 @@
 """Web hooks of forges over real HTTP: what they start, refine, end and sign, and what they must not."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,13 @@ class AwayOnce:
     """A forge that does not answer the first question."""
 
     inner: TwinForge
+    error: Exception = field(default_factory=lambda: Unavailable("away", code="forge_unavailable", hint="Try again."))
     away: bool = True
 
     def __getattr__(self, name: str) -> Any:
         if self.away:
             self.away = False
-            raise Unavailable("no answer", code="forge_unavailable", hint="Try again.")
+            raise self.error
         return getattr(self.inner, name)
 
 
@@ -292,6 +293,18 @@ async def test_a_forge_that_does_not_answer_is_asked_again_and_the_first_words_s
         run = await at.service.context.application.engine.runs.exactly(row.thread, org="local")
         assert run is not None
         assert (run.status, run.task.text[:7]) == ("delivered", "mend it")
+
+
+async def test_an_event_that_breaks_something_holds_up_no_other_one(tmp_path: Path) -> None:
+    async with world(tmp_path, walks=False) as at:
+        at.service.context.application.forges.others = {"gh": AwayOnce(at.github, error=KeyError("full_name"))}
+        broken = await at.accepted(sent.issue_comment("@signoff mend it", id_=1))
+        other = await at.accepted(sent.issue_comment("@signoff mend it", id_=2, number=11))
+        with pytest.raises(KeyError):
+            await at.service.context.maintenance.forge_events()
+        assert (await at.row(other)).code is None
+        row = await at.row(broken, lambda _: True)
+        assert (row.state, row.attempts) == ("waiting", 1)
 
 
 async def test_a_schedule_may_name_a_repository_of_a_forge(tmp_path: Path) -> None:
