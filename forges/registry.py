@@ -22,7 +22,7 @@ from domain import Refused, value
 from domain.errors import Forbidden
 from domain.text import yaml_value
 from forges.client import TIMEOUT_S, ForgeClient, Sleep
-from forges.contract import Forge
+from forges.contract import Forge, GitAccess
 from forges.github import HEADERS, GitHub, InstallationToken
 from forges.gitlab import GitLab
 from forges.inbound.policy import ForgeHook, hooks_fault
@@ -202,6 +202,13 @@ class Forges:
         entry = next((each for each in self.entries if each.name == address.forge), None)
         patterns = entry.repositories if entry is not None else ()
         return any(fnmatchcase(address.path.lower(), pattern.lower()) for pattern in patterns)
+
+    async def access_to(self, repo: str) -> GitAccess | None:
+        """How git reads a repository by its web address; None: on no forge, or none where anything may be published."""
+        address = self.locate(repo)
+        if address is None or not self.may_publish(address) or not repo.lower().startswith(("https://", "http://")):
+            return None
+        return await self.named(address.forge).access(address.path)
 
     def named(self, name: str) -> Forge:
         """The forge of this name.

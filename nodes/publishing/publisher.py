@@ -6,7 +6,7 @@ is pushed, a pull request from that branch is opened. What people did there mean
 
 from dataclasses import dataclass, field, replace
 
-from domain import Refused, Task
+from domain import Refused, SignoffError, Task
 from domain.errors import Conflict, Forbidden
 from domain.work import PublishTarget
 from forges import (
@@ -15,9 +15,10 @@ from forges import (
     Forges,
     PullRequest,
 )
+from nodes._events import announce
 from nodes.publishing.order import PublishOrder, signers
 from sandbox import Delivered, Delivery, Pinned
-from sandbox.source import PushAddress, branch_moved
+from sandbox.source import AuthorisedRemote, branch_moved
 
 PUBLISHED = frozenset({"pr", "deploy"})
 
@@ -99,18 +100,26 @@ class Publisher:
                 and the forge raise.
         """
         forge, path, branch = self.forges.named(target.forge), target.repository, order.branch
-        await self.branch(commit, target, order)
         pull = await forge.pull_request_of(path, branch)
-        title, body = order.title, order.body(commit, forge.kind, target)
-        if pull is None:
-            pull = await forge.open_pull_request(path, head=branch, base=target.base, title=title, body=body)
-        elif pull.state == "open" and (pull.title, pull.body) != (title, body):
-            pull = await forge.update_pull_request(path, pull.number, title=title, body=body)
-        # Closed with this very commit in it: it was opened, or brought up to date, before somebody closed it.
-        elif pull.state != "open" and pull.head_commit != commit:
+        if pull is None or pull.state == "open":
+            await self.branch(commit, target, order)
+            title, body = order.title, order.body(commit, forge.kind, target)
+            if pull is None:
+                pull = await forge.open_pull_request(path, head=branch, base=target.base, title=title, body=body)
+            elif (pull.title, pull.body) != (title, body):
+                pull = await forge.update_pull_request(path, pull.number, title=title, body=body)
+            await self._show_status(commit, target, order, pull.url)
+        # With this very commit in it: delivered before a crash, and merged or closed since; its branch may be gone.
+        elif pull.head_commit != commit:
             raise pull_request_closed(pull)
-        await forge.set_status(path, commit, order.status(pull.url))
         return Delivered(kind="pr", commit=commit, ref=branch, url=pull.url, repository=str(target), number=pull.number)
+
+    async def _show_status(self, commit: str, target: PublishTarget, order: PublishOrder, url: str) -> None:
+        """A courtesy: a token without this right, or a forge that is away now, undoes no delivery."""
+        try:
+            await self.forges.named(target.forge).set_status(target.repository, commit, order.status(url))
+        except SignoffError as error:
+            announce("note", f"No commit status was set: {error.message}", code=error.stable_code, hint=error.hint)
 
     async def branch(self, commit: str, target: PublishTarget, order: PublishOrder) -> None:
         """Make the branch on the forge hold the commit, if everything there is as it was left."""
@@ -133,7 +142,9 @@ class Publisher:
             if pull.state != "open":
                 raise pull_request_closed(pull)
         access = await forge.access(path)
-        address = PushAddress(url=access.url, header=access.header.get_secret_value(), ca=access.ca, proxy=access.proxy)
+        address = AuthorisedRemote(
+            url=access.url, header=access.header.get_secret_value(), ca=access.ca, proxy=access.proxy
+        )
         await self.delivery.push(order.run, commit, name, address)
 
     async def deploy(self, commit: str, target: PublishTarget, order: PublishOrder, pinned: Pinned) -> Delivered:

@@ -1,7 +1,7 @@
 """Repositories that belong to somebody else, read as data and written without git."""
 
 from sandbox.source.borrow import Borrowed, borrowed
-from sandbox.source.push import PushAddress, branch_moved
+from sandbox.source.push import AuthorisedRemote, branch_moved
 from sandbox.source.remote import Permit
 from sandbox.source.repository import (
     SourceRepository,
@@ -14,9 +14,9 @@ from sandbox.source.repository import (
 )
 
 __all__ = [
+    "AuthorisedRemote",
     "Borrowed",
     "Permit",
-    "PushAddress",
     "SourceRepository",
     "borrowed",
     "branch_moved",

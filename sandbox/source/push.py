@@ -29,20 +29,44 @@ _REDIRECTED = re.compile(r"returned error: 30[12378]\b|unable to update url base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PushAddress:
-    """Where to push to, and with what. The header is a secret."""
+class AuthorisedRemote:
+    """An address, and the credential that opens it: secrets, for the environment of one process."""
 
     url: str
     header: str = field(default="", repr=False)
     ca: str = ""
     proxy: str = field(default="", repr=False)
 
+    @property
+    def config(self) -> list[tuple[str, str]]:
+        """Nothing but what this one address needs: no helper, no other protocol, no other host."""
+        return [
+            ("protocol.allow", "never"),
+            (f"protocol.{urlsplit(self.url).scheme}.allow", "always"),
+            ("http.followRedirects", "false"),
+            ("http.lowSpeedLimit", "1"),
+            ("http.lowSpeedTime", "60"),
+            ("credential.helper", ""),
+            *([("http.sslCAInfo", self.ca)] if self.ca else []),
+        ]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What can hold a password. ``-c`` would show it in the list of processes."""
+        secret = {"http.extraHeader": self.header, "http.proxy": self.proxy}
+        pairs = [(key, text) for key, text in secret.items() if text]
+        numbered = [
+            {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": text}
+            for number, (key, text) in enumerate(pairs)
+        ]
+        return {"GIT_CONFIG_COUNT": str(len(pairs)), **{key: text for part in numbered for key, text in part.items()}}
+
 
 class PushUnanswered(Transient):
     code = "push_unanswered"
 
 
-async def push(folder: Path, commit: str, branch: str, address: PushAddress) -> None:
+async def push(folder: Path, commit: str, branch: str, address: AuthorisedRemote) -> None:
     """Make a branch there be a commit of a git folder of ours: a new branch, or an ancestor of it. Twice is fine.
 
     Raises:
@@ -55,25 +79,7 @@ async def push(folder: Path, commit: str, branch: str, address: PushAddress) -> 
         raise Refused(
             f"{branch!r} is not a name for a branch.", code="branch_name_invalid", hint="Use letters, digits, - and /."
         )
-    scheme = urlsplit(address.url).scheme
-    config = [
-        # Nothing but what the forge's own address needs: no helper, no other protocol, no other host.
-        ("protocol.allow", "never"),
-        (f"protocol.{scheme}.allow", "always"),
-        ("http.followRedirects", "false"),
-        ("http.lowSpeedLimit", "1"),
-        ("http.lowSpeedTime", "60"),
-        ("credential.helper", ""),
-        ("push.negotiate", "false"),
-        ("push.followTags", "false"),
-        *([("http.sslCAInfo", address.ca)] if address.ca else []),
-    ]
-    # Both can hold a password. ``-c`` would show them in the list of processes.
-    secret = {"http.extraHeader": address.header, "http.proxy": address.proxy}
-    pairs = [(key, text) for key, text in secret.items() if text]
-    variables = {"GIT_CONFIG_COUNT": str(len(pairs))}
-    for number, (key, text) in enumerate(pairs):
-        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": text}
+    config = [*address.config, ("push.negotiate", "false"), ("push.followTags", "false")]
     try:
         await git(
             folder,
@@ -85,7 +91,7 @@ async def push(folder: Path, commit: str, branch: str, address: PushAddress) -> 
             address.url,
             f"{object_id(commit)}:{ref}",
             config=config,
-            variables=variables,
+            variables=address.variables,
             seconds=SECONDS,
             most=LISTING,
             largest=_LARGEST,

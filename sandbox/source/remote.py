@@ -16,6 +16,7 @@ from domain.identity import redacted
 from sandbox.git import LISTING, GitFailed, GitStopped, git
 from sandbox.revisions import Pinned
 from sandbox.source.files import FileUnreadable, read_bounded
+from sandbox.source.push import AuthorisedRemote
 from sandbox.source.refs import is_ref_name
 
 SECONDS = 900.0
@@ -47,9 +48,21 @@ class Remote:
 
     url: str
     store: Path
+    authorised: AuthorisedRemote | None = None
+    """Opened with this credential, and then with nothing of the user's; None: as the user's configuration says."""
 
     async def git(self, *args: str, seconds: float, trace: Path | None = None) -> bytes:
-        """Run git with the user's configuration. Raises ``GitFailed``."""
+        """Run git with the user's configuration, or with a credential of ours. Raises ``GitFailed``."""
+        if self.authorised is not None:
+            return await git(
+                self.store,
+                *args,
+                config=[*_QUIET, *self.authorised.config],
+                variables={"GIT_ALLOC_LIMIT": "1g", **self.authorised.variables},
+                seconds=seconds,
+                most=LISTING,
+                largest=_LARGEST,
+            )
         return await git(
             self.store,
             *args,
@@ -65,7 +78,9 @@ class Remote:
         )
 
 
-async def fetch(url: str, rev: str, store: Path, ref: str, permit: Permit) -> Pinned:
+async def fetch(
+    url: str, rev: str, store: Path, ref: str, permit: Permit, *, authorised: AuthorisedRemote | None = None
+) -> Pinned:
     """Fetch one commit of a remote repository, without history where the server allows it.
 
     Args:
@@ -74,6 +89,7 @@ async def fetch(url: str, rev: str, store: Path, ref: str, permit: Permit) -> Pi
         store: the git folder to fetch into.
         ref: what keeps the commit alive there.
         permit: asked about every address before it is connected to.
+        authorised: the same address with a credential; a redirect is not followed then.
 
     Raises:
         Refused: ``repository_unreachable``, ``unknown_revision``, ``empty_repository``, or what ``permit`` raises.
@@ -86,7 +102,7 @@ async def fetch(url: str, rev: str, store: Path, ref: str, permit: Permit) -> Pi
             code="repository_unreachable",
             hint="Use https://, ssh:// or git://, or a local path.",
         )
-    remote, head, branches = await _reached(url, store, permit)
+    remote, head, branches = await _reached(Remote(url, store, authorised), permit)
     try:
         await _fetch(remote, f"+{rev}:{ref}", "--depth=1")
     except GitStopped as error:
@@ -126,18 +142,18 @@ async def _fetch(remote: Remote, refspec: str, *options: str) -> None:
     )
 
 
-async def _reached(url: str, store: Path, permit: Permit) -> tuple[Remote, str | None, frozenset[str]]:
+async def _reached(remote: Remote, permit: Permit) -> tuple[Remote, str | None, frozenset[str]]:
     """Ask the server for its default branch and all others, at the address that it has for us on the same host.
 
     That it answers at all is the point.
     """
-    remote = Remote(url, store)
+    url, store = remote.url, remote.store
     for _ in range(_HOPS):
         permit(remote.url, ())
         try:
             listed = await remote.git("ls-remote", "--symref", "--end-of-options", remote.url, seconds=_LIST_S)
         except GitFailed as error:
-            if isinstance(error, GitStopped) or not _REDIRECTED.search(error.said):
+            if remote.authorised or isinstance(error, GitStopped) or not _REDIRECTED.search(error.said):
                 raise _unreachable(url, error) from error
             remote = Remote(await _redirected(remote, error), store)
             continue

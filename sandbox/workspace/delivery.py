@@ -16,7 +16,7 @@ from sandbox.git import GitFailed, git
 from sandbox.revisions import Delivered, Pinned
 from sandbox.source import SourceRepository, borrowed, is_url, locate
 from sandbox.source.checkout import check_out, exchanges
-from sandbox.source.push import PushAddress, push
+from sandbox.source.push import AuthorisedRemote, push
 from sandbox.source.refs import Refs
 from sandbox.source.updates import RefMoved, index_lock, put_pack, update_ref
 from sandbox.source.work_tree import status
@@ -105,7 +105,7 @@ class Delivery:
         """The commit that is delivered; made again from the same arguments it is the same one."""
         return await self.store.commit(run, tree, parent, message, at)
 
-    async def push(self, run: str, commit: str, branch: str, address: PushAddress) -> None:
+    async def push(self, run: str, commit: str, branch: str, address: AuthorisedRemote) -> None:
         """Bring a commit of ours to a branch of a forge. Raises as ``push`` does."""
         await push(self.store.path(run), commit, branch, address)
 

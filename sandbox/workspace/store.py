@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from sandbox.git import GitFailed, GitStopped, create, git, object_id, tree_of, 
 from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
 from sandbox.source import Permit, SourceRepository, borrowed, is_remote, is_url, locate, object_files
+from sandbox.source.push import AuthorisedRemote
 from sandbox.source.refs import Refs
 from sandbox.source.remote import empty, fetch, unknown_revision
 from sandbox.source.repository import not_a_repository, too_slow, unsupported
@@ -33,6 +34,10 @@ _PINNED = TypeAdapter(Pinned)
 _NO_ONE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+Authorise = Callable[[str], Awaitable[AuthorisedRemote | None]]
+"""The address of a repository → the same with a credential; None: there is none for it."""
+
+
 class Store:
     """Files of runs under one folder."""
 
@@ -40,10 +45,15 @@ class Store:
         self._root, self._most = root, most
         self._permit: Permit | None = None
         self._packs = Packs()
+        self._authorise: Authorise | None = None
 
     def restrict(self, permit: Permit) -> None:
         """Pin no repository from now on that ``permit`` refuses; it sees what is really opened."""
         self._permit = permit
+
+    def authorise(self, authorise: Authorise) -> None:
+        """Fetch from now on with the credential that ``authorise`` has for an address, where it has one."""
+        self._authorise = authorise
 
     def ensure_permitted(self, repo: str, source: SourceRepository) -> None:
         """Raise ``repo_refused`` when something that is opened for a repository may not be."""
@@ -68,8 +78,7 @@ class Store:
         folder = self.path(run)
         await asyncio.to_thread(create, folder)
         if is_remote(repo):
-            permit: Permit = self._permit or (lambda _repo, _folders: None)
-            pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), permit)
+            pinned = await self._fetched(run, repo, rev)
         else:
             source = await locate(repo)
             await asyncio.to_thread(self.ensure_permitted, repo, source)
@@ -114,6 +123,12 @@ class Store:
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
+
+    async def _fetched(self, run: str, repo: str, rev: str) -> Pinned:
+        permit: Permit = self._permit or (lambda _repo, _folders: None)
+        permit(repo, ())  # before a credential is even looked for
+        authorised = await self._authorise(repo) if self._authorise else None
+        return await fetch(repo, rev, self.path(run), ref_of(run, "pinned"), permit, authorised=authorised)
 
     def pinned(self, run: str) -> Pinned:
         """Return what the run was pinned to."""

@@ -55,7 +55,9 @@ async def fork(engine: RunEngine, run: Run, step: int) -> Run:
     if step == 0 or "pinned" not in values:
         return forked  # nothing had happened yet: the new run starts from the task
     await engine.store.fork(run.id, forked.id)
-    cleaned: dict[str, Any] = {**values, "run": forked.id, "ending": None, "delivered": None, "ballot": ""}
+    # What the other run published stays its own: this one gets a branch and a pull request of its own.
+    own = {"run": forked.id, "ending": None, "delivered": None, "published": None, "ballot": ""}
+    cleaned: dict[str, Any] = {**values, **own}
     # LangGraph goes on behind the node that is said to have written: the one that led to this step.
     came_from = states[step - 1].next[0]
     await engine.graph.aupdate_state(engine.config(forked.id), cleaned, as_node=came_from)
@@ -162,6 +164,10 @@ async def rewind(engine: RunEngine, thread: str, id_: str) -> None:
         return
     again = state.values.get("ask_round", 0) + 1
     cleaned: dict[str, Any] = {"ending": None, "delivered": None, "ballot": "", "ask_round": again}
+    # What was published cannot be taken back: the next delivery goes on top of it, from an earlier step on, too.
+    head = await engine.graph.aget_state(engine.config(thread))
+    if (published := head.values.get("published")) is not None:
+        cleaned["published"] = published
     await engine.graph.aupdate_state(at(engine, thread, id_), cleaned, as_node=came_from)
 
 

@@ -9,6 +9,7 @@ from forges import DeployHooks, Forges, ForgeSettings, load_forges
 from graphs import CodingGraph
 from nodes.publishing import Publisher
 from sandbox import Delivery, Store
+from sandbox.source import AuthorisedRemote
 from service.forges.approvals import ENDPOINT
 from service.forges.status import ForgeStatus
 from service.runs.engine import Ended
@@ -40,6 +41,16 @@ def open_publisher(
     registry = Forges(entries=forges.forges, clock=clock)
     closing(registry.close)
     hooks = DeployHooks(entries=forges.deploys, clock=clock)
+
+    async def authorise(repo: str) -> AuthorisedRemote | None:
+        access = await registry.access_to(repo)
+        if access is None:
+            return None
+        # The address is the one that was named and permitted, whatever the forge calls it.
+        return AuthorisedRemote(url=repo, header=access.header.get_secret_value(), ca=access.ca, proxy=access.proxy)
+
+    if forges.forges:
+        store.authorise(authorise)
     return Publisher(delivery=Delivery(store), forges=registry, hooks=hooks)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from service.runs.history import refine
+from service.runs.history import fork, moments, refine
 from tests.worlds.forge_server import ForgeServer, forge_server
 from tests.worlds.forge_wire import Request, Response
-from tests.worlds.house import advance, decide, git, repository, start
+from tests.worlds.house import OK, advance, decide, git, repository, start
 from tests.worlds.publishing import ANSWERS, PATH, REFINED, delivered, forges_file, pr_task, publishing, signed
 
 
@@ -276,3 +276,75 @@ async def test_an_issue_is_named_by_its_pull_request(server: ForgeServer, tmp_pa
     assert standing.run.status == "delivered", standing.run.ending
     (pull,) = server.twin.pulls.values()
     assert "For #12." in pull.body
+
+
+async def test_a_private_repository_is_read_with_its_token_and_no_other(server: ForgeServer, tmp_path: Path) -> None:
+    server.twin.repositories[PATH] = replace(server.twin.repositories[PATH], private=True)
+    async with publishing(tmp_path, server) as opened:
+        standing, _ = await start(opened, pr_task(server, deliver="patch"))
+    assert standing.run.status == "delivered", standing.run.ending
+    file = forges_file(tmp_path, server, forges=[server.entry("acme/other")])
+    async with publishing(tmp_path, server, forges=file) as opened:
+        standing, _ = await start(opened, pr_task(server, deliver="patch"))
+    assert standing.run.ending is not None
+    assert standing.run.ending.code == "repository_unreachable"
+
+
+async def test_where_a_clone_came_from_is_read_as_data(github: ForgeServer, tmp_path: Path) -> None:
+    clone = github.folder / "work" / PATH
+    more = tmp_path / "more"
+    more.write_text(f'[remote "origin"]\n\turl = {github.url}/acme/evil.git\n')
+    git(clone, "config", "--unset", "remote.origin.url")
+    git(clone, "config", "include.path", str(more))
+    async with publishing(tmp_path, github) as opened:
+        standing, _ = await start(opened, pr_task(github, repo=str(clone)))
+        assert standing.run.ending is not None
+        assert standing.run.ending.code == "forge_unknown"
+        git(clone, "config", "remote.origin.url", github.clone_url(PATH).replace("://", "://bot:pass-word@"))
+        delivery = opened.nodes.deliver.delivery
+        origin = await delivery.origin(standing.run.id, delivery.store.pinned(standing.run.id))
+    assert origin == github.clone_url(PATH)
+
+
+async def test_what_was_merged_before_the_run_knew_is_delivered(server: ForgeServer, tmp_path: Path) -> None:
+    """The answer to the pull request got lost; it was merged, and its branch deleted, before anybody resumed."""
+    lost: list[Request] = []
+
+    def fault(request: Request) -> Response | None:
+        if request.method == "POST" and request.path.endswith(("/pulls", "/merge_requests")):
+            lost.append(request)
+            return Response(503, {"message": "down"})
+        return None
+
+    server.fault = fault
+    async with publishing(tmp_path, server) as opened:
+        standing = await delivered(opened, pr_task(server))
+        (branch,) = [name for name in server.branches(PATH) if name != "main"]
+        pull = await server.twin.open_pull_request(PATH, head=branch, base="main", title="t", body="")
+        server.twin.set_state(PATH, pull.number, "merged")
+        git(server.bare(PATH), "branch", "-D", branch)
+        standing, _ = await advance(opened, standing.run.id)
+    assert standing.run.status == "delivered", standing.run.ending
+    assert standing.values["delivered"].number == pull.number
+    assert list(server.branches(PATH)) == ["main"]
+    assert len(lost) == len(server.twin.pulls) == 1
+
+
+async def test_a_token_that_may_set_no_status_delivers(github: ForgeServer, tmp_path: Path) -> None:
+    github.fault = lambda r: Response(403, {"message": "not accessible"}) if "/statuses/" in r.path else None
+    async with publishing(tmp_path, github) as opened:
+        waiting, _ = await start(opened, pr_task(github))
+        standing, events = await signed(opened, waiting)
+    assert standing.run.status == "delivered", standing.run.ending
+    assert "forge_forbidden" in [event.data.get("code") for event in events]
+
+
+async def test_a_fork_has_a_pull_request_of_its_own(github: ForgeServer, tmp_path: Path) -> None:
+    async with publishing(tmp_path, github, {**ANSWERS, "reviewer": [OK, OK]}) as opened:
+        first = await delivered(opened, pr_task(github))
+        step = next(m.step for m in await moments(opened.engine, first.run.id) if m.next == "deliver")
+        other = await fork(opened.engine, first.run, step - 1)
+        standing, _ = await advance(opened, other.id)
+        standing, _ = await signed(opened, standing)
+    assert standing.run.status == "delivered", standing.run.ending
+    assert len({pull.head for pull in github.twin.pulls.values()}) == 2

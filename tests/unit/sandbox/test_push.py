@@ -3,7 +3,7 @@
 import pytest
 
 from domain import SignoffError
-from sandbox.source.push import PushAddress, push_refusal
+from sandbox.source.push import AuthorisedRemote, push_refusal
 
 URL = "https://git.example/acme/shop.git"
 
@@ -45,5 +45,7 @@ def test_a_credential_in_the_words_is_not_repeated() -> None:
 
 
 def test_an_address_shows_no_header() -> None:
-    assert "c2VjcmV0" not in repr(PushAddress(url=URL, header="Authorization: Basic c2VjcmV0", proxy="http://u:p@x"))
-    assert "u:p@" not in repr(PushAddress(url=URL, proxy="http://u:p@x"))
+    assert "c2VjcmV0" not in repr(
+        AuthorisedRemote(url=URL, header="Authorization: Basic c2VjcmV0", proxy="http://u:p@x")
+    )
+    assert "u:p@" not in repr(AuthorisedRemote(url=URL, proxy="http://u:p@x"))
