@@ -39,7 +39,7 @@ EXPIRE_EVERY = 10
 RETAIN_EVERY = 600
 ROUND_S = 600.0
 """The longest a round may take."""
-FORGES_S = 15.0
+FORGES_S = 45.0
 """The longest that forges may hold a round up."""
 # A number of ours; migrations have the one before it.
 _LOCK = text("SELECT pg_try_advisory_xact_lock(5146300302)")

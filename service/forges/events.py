@@ -187,10 +187,12 @@ class ForgeEvents:
             await conn.execute(update(FORGE_EVENTS).where(mine, _E.state == "waiting").values(**values))
 
     async def done(self, event: ReceivedEvent, *, code: str | None = None, error: str | None = None) -> None:
-        """Nothing is left to do for it."""
+        """Nothing is left to do for it, nor for those that it leads and that were not asked."""
         values: dict[str, Any] = {"state": "done"}
         values |= {"code": code[:100], "error": (error or "")[:2_000]} if code else {}
-        await self._set(event.id, values)
+        mine = (_E.id == event.id) | and_(_E.leader == event.id, _E.state == "waiting")
+        async with writing(self.engine) as conn:
+            await conn.execute(update(FORGE_EVENTS).where(mine).values(**values))
 
     async def later(self, event: ReceivedEvent, at: datetime, *, failed: bool = False) -> None:
         """Look again then; ``failed``: because something outside did not answer."""

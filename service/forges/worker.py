@@ -4,6 +4,7 @@ Nothing here authenticates: the receiver did, and the policy named the member. W
 here, of the directory and of the forge.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from sqlalchemy import select
 
 from approvals.contract import People
 from database import reading
-from domain import SignoffError, Transient
+from domain import Refused, SignoffError, Transient
 from domain.errors import Conflict, Forbidden
 from forges import Forge, Forges, ForgeUser
 from forges.inbound import (
@@ -51,6 +52,8 @@ from service.runs.submission import Submission
 AGAIN_S: Final = (5, 30, 120, 600, 1_800)
 """Seconds before something outside is asked again."""
 MOST_ATTEMPTS: Final = 60
+EVENT_S: Final = 30.0
+"""The longest one event may take."""
 LOOK_S, LOOK_SLOWLY_S = 2, 30
 """Seconds between two looks at a run that works, and at one that waits for somebody."""
 MOST_OF_CI: Final = 3
@@ -79,13 +82,18 @@ class ForgeWorker:
         due = await self.events.due() if self.hooks else ()
         for event in due:
             try:
-                await self._one(event)
-            except Transient as error:
+                async with asyncio.timeout(EVENT_S):
+                    await self._one(event)
+            except (Transient, TimeoutError) as error:
                 await self._later(event, error)
             except SignoffError as no:
                 await self._refused(event, no)
             except ValidationError:
                 await self._refused(event, refuse("request_invalid", "The policy makes no valid request of it."))
+            except Exception as error:
+                # Told by the loop that calls this; in its next round it holds up nothing behind it.
+                await self._later(event, error)
+                raise
         return len(due)
 
     async def _one(self, event: ReceivedEvent) -> None:
@@ -269,12 +277,16 @@ class ForgeWorker:
         if "reaction" not in hook.votes or standing.ballot is None or place is None or event.leader is not None:
             return
         may = partial(self._ensure_may, hook, forge, place.address.path)
-        await self.votes.reactions(hook, standing.ballot, forge, place, may)
+        try:
+            await self.votes.reactions(hook, standing.ballot, forge, place, may)
+        except Refused as no:  # a token that may not read them: the run is answered all the same
+            structlog.get_logger("signoff.forges").warning("reactions were not counted", code=no.stable_code)
 
-    async def _later(self, event: ReceivedEvent, error: Transient) -> None:
+    async def _later(self, event: ReceivedEvent, error: Exception) -> None:
         """Something outside did not answer: the same again, later and later, and not for ever."""
         if event.attempts >= MOST_ATTEMPTS:
-            await self.events.done(event, code=error.stable_code, error=error.message)
+            code = error.stable_code if isinstance(error, SignoffError) else type(error).__name__
+            await self.events.done(event, code=code, error=str(error))
             return
         wait = getattr(error, "retry_after", None) or AGAIN_S[min(event.attempts, len(AGAIN_S) - 1)]
         await self.events.later(event, self.clock() + timedelta(seconds=min(float(wait), 3_600)), failed=True)

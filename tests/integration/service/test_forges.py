@@ -1,7 +1,7 @@
 """Web hooks of forges over real HTTP: what they start, refine, end and sign, and what they must not."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,13 @@ class AwayOnce:
     """A forge that does not answer the first question."""
 
     inner: TwinForge
+    error: Exception = field(default_factory=lambda: Unavailable("away", code="forge_unavailable", hint="Try again."))
     away: bool = True
 
     def __getattr__(self, name: str) -> Any:
         if self.away:
             self.away = False
-            raise Unavailable("no answer", code="forge_unavailable", hint="Try again.")
+            raise self.error
         return getattr(self.inner, name)
 
 
@@ -50,12 +51,12 @@ async def test_a_comment_starts_a_run_that_is_answered_in_one_comment(tmp_path: 
 
 async def test_the_same_delivery_again_starts_nothing_again(tmp_path: Path) -> None:
     async with world(tmp_path) as at:
-        delivery = sent.issue_comment("@signoff mend it")
+        delivery = sent.issue_comment("@signoff mend it", id_=2, number=11)
         row = await at.done(delivery)
         status, answer = await at.post(delivery, **{"x-github-delivery": "another"})
         assert (status, answer) == (200, {"accepted": row.id, "again": True})
         await at.service.context.maintenance.once()
-        assert (await at.turns(), len(at.notes())) == (1, 1)
+        assert (await at.turns(), len(at.notes(11))) == (1, 1)
 
 
 async def test_a_label_asks_for_what_the_issue_says_and_an_outsiders_words_taint_it(tmp_path: Path) -> None:
@@ -258,7 +259,7 @@ async def test_another_organisations_hook_reaches_nothing_of_ours(tmp_path: Path
 """.replace("SECRET", SECRET)
     async with world(tmp_path, file=FILE.rstrip() + theirs) as at:
         thread = await ready_pull_request(at)
-        await at.service.context.keys.make("other", "oz", roles=["operator", "approver"], personal=True)
+        await at.service.context.members.seen("other", "oz", ["operator", "approver"], now=datetime.now(UTC))
 
         async def told(delivery: dict[str, Any]) -> Any:
             status, answer = await at.post(delivery, "theirs")
@@ -292,6 +293,18 @@ async def test_a_forge_that_does_not_answer_is_asked_again_and_the_first_words_s
         run = await at.service.context.application.engine.runs.exactly(row.thread, org="local")
         assert run is not None
         assert (run.status, run.task.text[:7]) == ("delivered", "mend it")
+
+
+async def test_an_event_that_breaks_something_holds_up_no_other_one(tmp_path: Path) -> None:
+    async with world(tmp_path, walks=False) as at:
+        at.service.context.application.forges.others = {"gh": AwayOnce(at.github, error=KeyError("full_name"))}
+        broken = await at.accepted(sent.issue_comment("@signoff mend it", id_=1))
+        other = await at.accepted(sent.issue_comment("@signoff mend it", id_=2, number=11))
+        with pytest.raises(KeyError):
+            await at.service.context.maintenance.forge_events()
+        assert (await at.row(other)).code is None
+        row = await at.row(broken, lambda _: True)
+        assert (row.state, row.attempts) == ("waiting", 1)
 
 
 async def test_a_schedule_may_name_a_repository_of_a_forge(tmp_path: Path) -> None:
@@ -337,7 +350,7 @@ async def test_two_workers_at_once_ask_the_same_once(tmp_path: Path) -> None:
 async def test_a_request_its_refinement_and_its_end(tmp_path: Path, on: str, request: pytest.FixtureRequest) -> None:
     server = await postgres.emptied(request.getfixturevalue("socket"), "service") if on == "postgres" else ""
     async with world(tmp_path, server=server) as at:
-        delivery = sent.issue_comment("@signoff mend it")
+        delivery = sent.issue_comment("@signoff mend it", id_=2, number=11)
         thread = await ready_pull_request(at)
         assert (await at.post(delivery))[0] == 202
         about = {"number": 50, "head": branch_of(thread)}
