@@ -109,7 +109,7 @@ def go(texts: Mapping[str, str], _: Sequence[str]) -> LanguageSetup | None:
         name="go",
         programs=("go",),
         steps=(SetupStep(title="Download Go modules", commands=(f"{cache} go mod download all",), reason="go.mod"),),
-        check="go vet ./... 2>/dev/null || go list ./...",
+        check="go list -deps -test ./... >/dev/null",  # what tests import is there; nothing is compiled for it
         variables=(("GOMODCACHE", f"{ROOT}/go"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")),
     )
 
