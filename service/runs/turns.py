@@ -268,3 +268,8 @@ class Turns:
         """Forget a turn."""
         async with writing(self.engine) as conn:
             await conn.execute(delete(TURNS).where(_T.id == turn))
+
+    async def delete_of(self, assistant: str, org: str) -> None:
+        """Forget the ended turns of an assistant."""
+        async with writing(self.engine) as conn:
+            await conn.execute(delete(TURNS).where(_T.assistant == assistant, _T.org == org, _T.status.not_in(OPEN)))
