@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from approvals.ballot import Ballot, Decision, Terms
 from approvals.digest import canonical
@@ -19,6 +20,8 @@ from domain.decision import Choice
 from domain.identity import redacted
 
 _MAX_COMMENT = 10_000
+_NESTED = ("arguments", "environment")
+"""Fields of an action that are no texts."""
 _ACTION = TypeAdapter(Action)
 _GRANT: TypeAdapter[Terms | None] = TypeAdapter(Terms | None)
 Kind = Literal["approve", "reject", "edit", "none"]
@@ -122,13 +125,19 @@ def _edited(decision: Mapping[str, Any]) -> Action | None:
         return None
     whole = sent.get("args", sent.get("arguments")) if {"name", "action"} & sent.keys() else sent
     try:
-        action = _ACTION.validate_python(whole)
+        action = _ACTION.validate_python(_typed(whole))
         canonical(action)
     except (ValidationError, ValueError):
         return None
     # A client that names one tool and sends another is mistaken about one of them.
     named = sent.get("name", sent.get("action", action.tool))
     return action if named == action.tool and isinstance(whole, Mapping) and "tool" in whole else None
+
+
+def _typed(args: Any) -> Any:
+    """An action whose objects and lists are no text: forms in browsers send those that were changed as JSON."""
+    texts = {name: args[name] for name in _NESTED if isinstance(args.get(name), str)} if isinstance(args, dict) else {}
+    return {**args, **{name: from_json(text) for name, text in texts.items()}} if texts else args
 
 
 def _comment(decision: Mapping[str, Any]) -> str:

@@ -159,15 +159,31 @@ class OpenQuestion:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What a client is shown while the run waits for the answer."""
-        return {"kind": "question", "question": self.text, "step": self.step, "turn": self.turn}
+        """What a client is shown while the run waits for the answer.
+
+        ``action_requests`` and ``review_configs`` are langchain's HITLRequest: inboxes offer a field for words then.
+        """
+        request = {"name": "question", "args": {"question": self.text}, "arguments": {}, "description": self.text}
+        return {
+            "kind": "question",
+            "question": self.text,
+            "step": self.step,
+            "turn": self.turn,
+            "action_requests": [request],
+            "review_configs": [{"action_name": "question", "allowed_decisions": ["reject"]}],
+        }
 
 
 def answer_in(resume: Any) -> str | None:
     """The words in a resume value: a text, or an object with them, as LangGraph's clients send; None: no answer."""
+    # langchain's HITLResponse has the list of the answers in ``decisions``.
+    if isinstance(resume, dict) and isinstance(resume.get("decisions"), list):
+        resume = resume["decisions"]
     # Clients for several questions at once send a list, with one entry for each of them.
     if isinstance(resume, list) and len(resume) == 1:
         resume = resume[0]
     if isinstance(resume, dict):
-        resume = next((resume[key] for key in ("answer", "response", "args", "feedback") if resume.get(key)), None)
+        resume = next(
+            (resume[key] for key in ("answer", "response", "args", "feedback", "message") if resume.get(key)), None
+        )
     return resume.strip()[:20_000] or None if isinstance(resume, str) else None

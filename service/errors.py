@@ -10,6 +10,10 @@ class WrongMethod(Refused):
     http_status: ClassVar[int] = 405
 
 
+class Malformed(Refused):
+    http_status: ClassVar[int] = 400
+
+
 class TooLarge(Refused):
     http_status: ClassVar[int] = 413
 
@@ -38,6 +42,7 @@ Code = Literal[
     "thread_not_found",
     "thread_exists",
     "thread_busy",
+    "thread_empty",
     "turn_not_found",
     "assistant_not_found",
     "assistant_exists",
@@ -78,6 +83,7 @@ _KIND: Final[dict[Code, type[Refused]]] = {
     "thread_not_found": Missing,
     "thread_exists": Conflict,
     "thread_busy": Conflict,
+    "thread_empty": Malformed,
     "turn_not_found": Missing,
     "assistant_not_found": Missing,
     "assistant_exists": Conflict,
@@ -118,6 +124,7 @@ _HINT: Final[dict[Code, str]] = {
     "thread_not_found": "List them with POST /threads/search.",
     "thread_exists": 'Use another id, or say "if_exists": "do_nothing".',
     "thread_busy": 'Wait for its run, or choose "multitask_strategy": "enqueue".',
+    "thread_empty": "Start a run on it first: POST /threads/{thread_id}/runs.",
     "turn_not_found": "List them with GET /threads/{thread_id}/runs.",
     "assistant_not_found": "List them with POST /assistants/search.",
     "assistant_exists": 'Use another id, or say "if_exists": "do_nothing".',

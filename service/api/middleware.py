@@ -27,7 +27,7 @@ HEADERS = {
 """Browsers heed the last one over HTTPS only, where a proxy ends TLS."""
 _DIGITS = 18
 """Of a length that is worth reading; ``int`` refuses very long ones."""
-FREE = frozenset({"/ok", "/healthz", "/readyz"})
+FREE = frozenset({"/ok", "/health", "/healthz", "/readyz"})
 """Probes of an orchestrator are not counted."""
 
 

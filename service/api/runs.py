@@ -73,8 +73,12 @@ async def list_runs(
 
 @router.get("/threads/{thread_id}/runs/{run_id}")
 async def get(principal: Reader, at: TheContext, thread_id: str, run_id: str) -> Response:
-    """One run."""
-    return answer(run_document(await at.turn_of(run_id, principal.org, thread=thread_id)))
+    """One run; the thread's newest, once it paused or ended, with its output, as waiting for it gives it."""
+    turn = await at.turn_of(run_id, principal.org, thread=thread_id)
+    document = run_document(turn)
+    if not turn.open and (await at.turns.of(turn.thread, limit=1))[0].id == turn.id:
+        document["output"] = await result(at, turn)
+    return answer(document)
 
 
 @router.delete("/threads/{thread_id}/runs/{run_id}", status_code=204)
@@ -99,7 +103,10 @@ async def cancel(
     turn = await at.turn_of(run_id, principal.org, thread=thread_id)
     if turn.open:
         await at.dispatch.stop(turn, action, "user")
-    return answer(None, 200 if wait else 202)
+    if action == "rollback":
+        return answer(None, 200 if wait else 202)
+    stopped = await at.turns.get(turn.id, principal.org)
+    return answer(run_document(stopped), 202 if stopped.open else 200)
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}/join")

@@ -22,7 +22,8 @@ class Put(BaseModel):
 
     namespace: list[str] = Namespace
     key: str = Key
-    value: dict[str, Any]
+    value: dict[str, Any] | None = None
+    """An object; None is refused by the route, since the SDK leaves it out and "field required" would say nothing."""
     ttl: float | None = None
     index: list[str] | Literal[False] | None = None
 
@@ -59,6 +60,8 @@ class Namespaces(BaseModel):
 @router.put("/items", status_code=204)
 async def put(principal: Runner, at: TheContext, item: Put) -> None:
     """Write an item."""
+    if item.value is None:
+        raise refuse("request_invalid", "The value of an item is an object.")
     if item.ttl is not None:
         raise refuse("request_invalid", "Items do not end by themselves; delete them: DELETE /store/items.")
     if item.index:

@@ -15,7 +15,7 @@ from database import now
 from service.api.dependencies import Reader, Runner, TheContext, answer, preferred
 from service.auth.principal import Principal
 from service.errors import refuse
-from service.runs.documents import ensure_extracts, extracted, select_state, state_document, thread_document
+from service.runs.documents import CALL, ensure_extracts, extracted, select_state, state_document, thread_document
 from service.runs.event_log import as_json
 from service.runs.history import checkpoint, fork, moments
 from service.runs.requests import END, ONLY_MESSAGES
@@ -83,6 +83,8 @@ class ThreadSearch(BaseModel):
     offset: int = Field(default=0, ge=0, le=1_000_000)
     sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] | None = None
     sort_order: Literal["asc", "desc"] = "desc"
+    order_by: str | None = Field(default=None, pattern=r"^(thread_id|status|(created|updated)_at)( (?i:asc|desc))?$")
+    """Both in one, as Aegra's clients write it: ``created_at ASC``."""
     select: list[str] | None = None
     extract: dict[str, str] | None = None
     values: dict[str, Any] | None = None
@@ -91,6 +93,7 @@ class ThreadSearch(BaseModel):
         """Raises ``request_invalid`` for a search by state values: what is in a state is not indexed."""
         if self.values:
             raise refuse("request_invalid", "Threads are found by metadata, ids and status.")
+        column, _, order = (self.order_by or "").partition(" ")
         return ThreadQuery(
             org=principal.org,
             metadata=self.metadata,
@@ -98,8 +101,8 @@ class ThreadSearch(BaseModel):
             status=self.status,
             limit=self.limit,
             offset=self.offset,
-            sort_by=self.sort_by or "created_at",
-            ascending=self.sort_order == "asc",
+            sort_by=self.sort_by or column or "created_at",
+            ascending=(self.sort_order if self.sort_by else order.lower() or self.sort_order) == "asc",
         )
 
 
@@ -234,10 +237,21 @@ MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 class Update(BaseModel):
     model_config = STRICT
 
-    values: dict[str, Any] | list[Any] | None = None
+    values: dict[str, Any] | list[dict[str, Any]] | None = None
     as_node: str | None = None
     checkpoint: dict[str, Any] | None = None
     checkpoint_id: str | None = None
+
+    @property
+    def messages(self) -> list[Any]:
+        """What is to be added, of one update or of several. Raises ``request_invalid`` for anything but messages."""
+        updates = self.values if isinstance(self.values, list) else [self.values] if self.values else []
+        if any(set(each) != {"messages"} for each in updates):
+            raise refuse("request_invalid", ONLY_MESSAGES)
+        sent = [each["messages"] for each in updates]
+        messages = [one for each in sent for one in (each if isinstance(each, list) else [each])]
+        # A client that writes back what it read does not make what is only shown a part of the state.
+        return [one for one in messages if not (isinstance(one, dict) and str(one.get("id")).startswith(CALL))]
 
 
 @router.get("/{thread_id}/state")
@@ -257,29 +271,34 @@ async def update_state(principal: Runner, at: TheContext, thread_id: str, asked:
     Everything else in the state is evidence, and not a client's to write.
     """
     thread = await at.threads.get(thread_id, principal.org)
-    given = asked.values if isinstance(asked.values, dict) else {}
-    if set(given) - {"messages"} or (asked.values and not given):
-        raise refuse("request_invalid", ONLY_MESSAGES)
+    messages = asked.messages
     if await at.turns.unfinished(thread.id):
         raise refuse("thread_busy", "A run works on this thread.", hint="Wait for its run, or cancel it.")
     now_at = await state_of(at, thread)
     if not now_at.values:
-        raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")
+        raise refuse(
+            "thread_empty", f"Thread {thread.id!r} has no associated graph yet: its first run brings its task."
+        )
     here = now_at.config.get("configurable", {})
     named = asked.checkpoint_id or (asked.checkpoint or {}).get("checkpoint_id") or here.get("checkpoint_id")
     if named != here.get("checkpoint_id"):
         raise refuse("request_invalid", "Only the newest state is written to; go back with a run's checkpoint_id.")
     engine = at.application.engine
-    if asked.as_node == END and not given:
+    if asked.as_node == END and not messages:
         run = await engine.runs.exactly(thread.id, org=principal.org)
         if run is not None and run.status not in FINAL:
             await at.submission.kill(principal, run)
         return answer({"checkpoint": {"checkpoint_ns": "", **(await state_of(at, thread)).config["configurable"]}})
-    if asked.as_node not in {None, "__copy__"}:
+    # ``__start__`` is whose words a run's input are: messages that a person adds have no other author here.
+    if asked.as_node not in {None, "__copy__", *(("__start__",) if messages else ())}:
         raise refuse("request_invalid", "A client speaks for no node: leave as_node out, or say __end__.")
+    if not messages and asked.as_node is None:  # nothing is written, so nothing is put again
+        return answer(state_document(now_at))
     standing = await at.submission.of(principal.org).standing(thread.id)
     config = await engine.graph.aupdate_state(
-        engine.config(thread.id), given or None, as_node="__copy__" if not given else None
+        engine.config(thread.id),
+        {"messages": messages} if messages else None,
+        as_node=None if messages else "__copy__",
     )
     if standing.interrupts:
         await at.submission.put_again(standing, principal.org)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
@@ -117,7 +118,7 @@ def state_document(state: StateSnapshot) -> dict[str, Any]:
     """A ``ThreadState``."""
     here, parent = _checkpoint(state.config), _checkpoint(state.parent_config)
     return {
-        "values": shown(state.values),
+        "values": _with_calls(shown(state.values), state),
         "next": list(state.next),
         "tasks": [
             {
@@ -144,6 +145,26 @@ def state_document(state: StateSnapshot) -> dict[str, Any]:
         "checkpoint_id": here["checkpoint_id"] if here else None,
         "parent_checkpoint_id": parent["checkpoint_id"] if parent else None,
     }
+
+
+CALL = "waits-for-"
+"""How the ids of messages begin that are shown and are in no state."""
+
+
+def _with_calls(values: dict[str, Any], state: StateSnapshot) -> dict[str, Any]:
+    """The values, with a message that calls for what the state waits for: chat clients offer a decision at such a call.
+
+    It is there as long as the interrupt is, so what was decided is told by nothing but what happened then.
+    """
+    calls = [
+        AIMessage(
+            "", id=f"{CALL}{each.id}", tool_calls=[{"name": request["name"], "args": request["args"], "id": each.id}]
+        )
+        for each in state.interrupts
+        if isinstance(each.value, dict)
+        for request in each.value.get("action_requests", ())
+    ]
+    return {**values, "messages": [*values.get("messages", ()), *calls]} if calls else values
 
 
 def _checkpoint(config: RunnableConfig | None) -> dict[str, Any] | None:

@@ -118,6 +118,8 @@ class RunAsk(BaseModel):
         """Say no to what would be ignored in silence."""
         if self.on_completion == "delete":
             raise refuse("request_invalid", "What a run did is kept; delete its thread when you are done with it.")
+        if unknown := sorted(self.context.keys() - FIELDS):
+            raise refuse("request_invalid", f"A run's context has no {unknown[0][:60]!r}; see docs/api.md, A task.")
         if self.feedback_keys or self.langsmith_tracer:
             raise refuse("request_invalid", "Runs are traced by this server, not by LangSmith; see docs/tracing.md.")
         # A ``Command`` of LangGraph is sent with all of its parts, and empty ones mean nothing.
@@ -330,5 +332,5 @@ def fixed_assistant(named: str) -> Assistant | None:
 def assistant(named: str) -> Assistant:
     """The same. Raises ``assistant_not_found``."""
     if (found := fixed_assistant(named)) is None:
-        raise refuse("assistant_not_found", f"There is no assistant {named[:100]!r}.")
+        raise refuse("assistant_not_found", f"Assistant {named[:100]!r} not found.")
     return found

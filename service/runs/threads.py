@@ -132,7 +132,7 @@ class Threads:
         if run is not None and run["org"] == org:
             return await self._adopt(run, instead=row is not None)
         if row is None or unknown or row["org"] != org or row["deleted_at"] is not None:
-            raise refuse("thread_not_found", f"There is no thread {thread[:64]!r}.")
+            raise refuse("thread_not_found", f"Thread {thread[:64]!r} not found.")
         return _thread(row)
 
     async def _adopt(self, run: RowMapping, *, instead: bool) -> Thread:

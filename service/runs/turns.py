@@ -275,3 +275,8 @@ class Turns:
     async def delete(self, turn: str) -> None:
         """Forget a turn."""
         await write_one(self.engine, delete(TURNS).where(_T.id == turn), {})
+
+    async def delete_of(self, assistant: str, org: str) -> None:
+        """Forget the ended turns of an assistant."""
+        ended = delete(TURNS).where(_T.assistant == assistant, _T.org == org, _T.status.not_in(OPEN))
+        await write_one(self.engine, ended, {})

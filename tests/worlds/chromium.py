@@ -29,7 +29,7 @@ FLAGS = (
 
 @dataclass(slots=True)
 class Tab:
-    """One page without JavaScript. Everything is found, read and pressed from outside of it."""
+    """One page. Everything is found, read and pressed from outside of it."""
 
     wire: ClientConnection
     session: str = ""
@@ -84,6 +84,13 @@ class Tab:
         """How wide the page is, in CSS pixels: wider than the phone means scrolling sideways."""
         return float((await self.send("Page.getLayoutMetrics"))["cssContentSize"]["width"])
 
+    async def evaluate(self, expression: str) -> Any:
+        """The value of an expression of JavaScript, or of its promise."""
+        asked = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        answer = await self.send("Runtime.evaluate", **asked)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
     async def picture(self) -> bytes:
         """The whole page as PNG."""
         shot = await self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)
@@ -91,8 +98,8 @@ class Tab:
 
 
 @asynccontextmanager
-async def phone(folder: Path) -> AsyncGenerator[Tab]:
-    """A tab as wide as a phone, with scripts switched off."""
+async def phone(folder: Path, *, scripts: bool = False) -> AsyncGenerator[Tab]:
+    """A tab as wide as a phone, with scripts switched off or on."""
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     assert program, "Chromium is missing: scripts/ensure_tools.sh installs it"
     devnull = asyncio.subprocess.DEVNULL
@@ -109,7 +116,7 @@ async def phone(folder: Path) -> AsyncGenerator[Tab]:
                 tab.session = (await tab.send("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
                 await tab.send("Page.enable")
                 await tab.send("DOM.enable")
-                await tab.send("Emulation.setScriptExecutionDisabled", value=True)
+                await tab.send("Emulation.setScriptExecutionDisabled", value=not scripts)
                 await tab.send("Emulation.setDeviceMetricsOverride", **PHONE)
                 yield tab
     finally:

@@ -23,7 +23,7 @@ ID = "$"
 TASK = {"text": f"do nothing {SECRET}", "repo": "/nowhere", "accept": "true"}
 RUN = {"assistant_id": "coding", "input": {"task": {"text": "do nothing", "repo": "/nowhere", "accept": "true"}}}
 MADE = {**RUN, "if_not_exists": "create"}
-OPEN = {"/ok", "/healthz", "/readyz", "/info", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+OPEN = {"/ok", "/health", "/healthz", "/readyz", "/info", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 """Say the same to everybody."""
 CHECKPOINTS = [{"checkpoint_id": ID, "checkpoint": {"checkpoint_id": ID, "thread_id": ID}}]
 RUNS: list[Any] = [

@@ -17,6 +17,7 @@ from nodes.assess import AssessInput
 from nodes.deliver import DeliverInput
 from nodes.execute import ExecuteInput
 from nodes.receive import ReceiveInput
+from nodes.replan import ReplanInput
 from nodes.wait import Waiter
 from sandbox import Pinned, Store
 from service.wiring.application import Application
@@ -44,6 +45,14 @@ class Executes:
         if "broken" in state["task"].text:
             raise RuntimeError("something nobody thought of")
         return {"attempts": (), "tries": 1, "spent": Spent(steps=1), "plan": PLAN}
+
+
+@dataclass(frozen=True, slots=True)
+class Replans:
+    """Has no other plan: what was rejected with words ends there."""
+
+    async def __call__(self, state: ReplanInput) -> Answer:
+        return {"ending": Ending(status="rejected", answer_markdown="Then not.")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,7 @@ def quick(application: Application, book: Path, gate: asyncio.Event, *, humans: 
     people: dict[str, Any] = {
         "receive": Receives(),
         "execute": Executes(gate),
+        "replan": Replans(),
         "assess": Assesses(humans, application.settings.approvals_mode == "solo"),
         "ask": Asks(application.ballots),
         "wait": Waiter(ballots=application.ballots, clock=application.engine.clock),

@@ -144,8 +144,15 @@ async def patch(principal: Runner, at: TheContext, assistant_id: str, asked: Ass
 async def delete(
     principal: Runner, at: TheContext, assistant_id: str, delete_threads: Annotated[bool, Query()] = False
 ) -> None:
-    """Delete it; its threads stay unless they are to go along, and its schedules end."""
+    """Delete it, stop its runs and forget them, and end its schedules.
+
+    What they did stays in their threads, unless those are to go along.
+    """
     known = await at.assistants.delete(assistant_id, principal.org)
+    for turn in reversed(await at.turns.unfinished()):
+        if (turn.org, turn.assistant) == (principal.org, known.id):
+            await at.dispatch.stop(turn, "interrupt", "assistant_deleted")
+    await at.turns.delete_of(known.id, principal.org)
     await at.crons.drop(principal.org, assistant=known.id)
     query = ThreadQuery(org=principal.org, metadata={"assistant_id": known.id}, limit=100)
     while delete_threads and (page := await at.threads.search(query)):

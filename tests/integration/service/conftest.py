@@ -34,14 +34,22 @@ ENGINES = {
     "test_approvals": [EMBEDDED, DISTRIBUTED],
     "test_retention": [EMBEDDED, DISTRIBUTED],
     "test_jobs": [EMBEDDED, DISTRIBUTED],
+    "test_mcp": [EMBEDDED, DISTRIBUTED],
     "test_bodies": [EMBEDDED, DISTRIBUTED],
     "test_organisations": [EMBEDDED, DISTRIBUTED],
 }
+OF_SESSIONS = {
+    "test_nobody_goes_on_with_somebody_elses_session",
+    "test_a_stream_that_nobody_kept_is_begun_anew",
+    "test_a_host_shows_its_person_where_to_sign_and_waits_for_it",
+}
+"""On PostgreSQL there are no sessions of MCP: docs/api.md."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "service" in metafunc.fixturenames:
         engines = ENGINES.get(metafunc.module.__name__.rpartition(".")[2], [EMBEDDED])
+        engines = [EMBEDDED] if metafunc.function.__name__ in OF_SESSIONS else engines
         metafunc.parametrize("service", engines, indirect=True)
 
 

@@ -110,6 +110,21 @@ async def test_after_a_state_write_a_resume_still_counts(service: Served, by_id:
     assert service.deliveries == [thread]
 
 
+async def test_what_waits_is_shown_as_a_call_and_written_by_nobody(service: Served) -> None:
+    client, thread, id_ = await paused(service)
+    *said, call = (await client.threads.get_state(thread))["values"]["messages"]
+    (asked,) = (await client.threads.get_state(thread))["interrupts"]
+    (request,) = asked["value"]["action_requests"]
+    assert [(each["name"], each["args"]) for each in call["tool_calls"]] == [(request["name"], request["args"])]
+    assert call["id"] == f"waits-for-{id_}"
+    # A client that writes back what it read.
+    await client.threads.update_state(thread, {"messages": [*said, call, {"role": "user", "content": "by the way"}]})
+    await client.runs.wait(thread, "coding", command={"resume": [{"type": "accept", "args": None}]})
+    messages = (await client.threads.get_state(thread))["values"]["messages"]
+    assert "by the way" in [each["content"] for each in messages]
+    assert [each for each in messages if each.get("tool_calls")] == []
+
+
 async def test_after_a_state_write_the_thread_still_says_what_it_waits_for(service: Served) -> None:
     client, thread, _ = await paused(service)
     for n in range(2):

@@ -14,7 +14,7 @@ EDIT = "```edit shop/prices.py\n<<<<<<< SEARCH\nsum(prices[1:])\n=======\nsum(pr
 DONE = "```done\nCount the first price too\n```"
 
 
-@pytest.mark.parametrize("way", ["resume", "object", "words"])
+@pytest.mark.parametrize("way", ["resume", "object", "words", "inbox", "chat"])
 async def test_a_question_is_answered_on_its_thread(tmp_path: Path, way: str) -> None:
     repo = repository(tmp_path / "repo")
     models = {"coder": Scripted([ASK, EDIT, DONE], name="coder"), "reviewer": Scripted([OK])}
@@ -29,6 +29,15 @@ async def test_a_question_is_answered_on_its_thread(tmp_path: Path, way: str) ->
             "question": "Are all prices to be counted?",
             "step": "change",
             "turn": 1,
+            "action_requests": [
+                {
+                    "name": "question",
+                    "args": {"question": "Are all prices to be counted?"},
+                    "arguments": {},
+                    "description": "Are all prices to be counted?",
+                }
+            ],
+            "review_configs": [{"action_name": "question", "allowed_decisions": ["reject"]}],
         }
         async with service.http() as http:
             shown = (await http.get(f"/v1/runs/{thread}")).json()
@@ -37,6 +46,8 @@ async def test_a_question_is_answered_on_its_thread(tmp_path: Path, way: str) ->
         assert still["__interrupt__"]
         more: dict[str, Any] = {
             "resume": {"command": {"resume": {interrupt["id"]: "Yes, all."}}},
+            "inbox": {"command": {"resume": [{"type": "response", "args": "Yes, all."}]}},
+            "chat": {"command": {"resume": {"decisions": [{"type": "reject", "message": "Yes, all."}]}}},
             "object": {"command": {"resume": {"answer": "Yes, all."}}},
             "words": {"input": {"messages": [{"role": "user", "content": "Yes, all."}]}},
         }[way]

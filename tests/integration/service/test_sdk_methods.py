@@ -1,8 +1,8 @@
-"""Every method of LangGraph's SDKs, as ``python -m benchmarks clients`` counts them: none fails, none is untried."""
+"""What other clients ask for, as ``python -m benchmarks clients`` counts it: nothing fails, nothing is untried."""
 
 import pytest
 
-from benchmarks import clients
+from benchmarks.clients import aegra, remote_graph, sdk
 from benchmarks.servers import Server
 from tests.worlds.served import Served
 
@@ -14,12 +14,24 @@ def at(service: Served) -> Server:
 
 
 async def test_every_method_of_the_python_sdk(service: Served) -> None:
-    results = await clients.python(at(service))
+    results = await sdk.python(at(service))
     assert {method: why for method, why in results.items() if why} == {}
-    assert set(results) == set(clients.CALLS)
+    assert set(results) == set(sdk.CALLS)
 
 
 async def test_every_method_of_the_npm_sdk(service: Served) -> None:
-    results = await clients.npm(at(service))
+    results = await sdk.npm(at(service))
     assert {method: why for method, why in results.items() if why} == {}
     assert len(results) > 40
+
+
+async def test_a_remote_graph_is_like_one_of_ones_own(service: Served) -> None:
+    results = await remote_graph.tried(at(service))
+    assert {call: why for call, why in results.items() if why} == {}
+    assert len(results) > 20
+
+
+async def test_the_calls_of_aegras_suite(service: Served) -> None:
+    """Only what differs by intent does."""
+    results = await aegra.tried(at(service))
+    assert {call for call, why in results.items() if why} == {c for c, row in aegra.ROWS.items() if row.differs}

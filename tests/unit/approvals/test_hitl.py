@@ -1,5 +1,6 @@
 """Speaking with LangGraph clients."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -62,6 +63,14 @@ EDITED = interrupt_payload(ballot(command="make check"))["action_requests"][0]["
         {"decisions": [{"type": "edit", "edited_action": {"name": "shell", "args": EDITED}}]},
         [{"type": "edit", "args": {"action": "shell", "args": EDITED}}],
         {"decision": "edit", "edited_action": EDITED},
+        # A form of Agent Inbox: what was changed comes as text.
+        [
+            {
+                "type": "edit",
+                "args": {"action": "shell", "args": {**EDITED, "arguments": json.dumps(EDITED["arguments"])}},
+            }
+        ],
+        {"type": "edit", "edited_action": {"name": "shell", "args": {**EDITED, "environment": "[]"}}},
     ],
 )
 def test_edits_carry_the_complete_action(resume: Any) -> None:
@@ -77,6 +86,8 @@ def test_edits_carry_the_complete_action(resume: Any) -> None:
         {"name": "push", "args": EDITED},
         {"name": "shell", "args": {"command": "make check"}},
         {"name": "shell", "args": {**EDITED, "unknown": 1}},
+        {"name": "shell", "args": {**EDITED, "arguments": "{"}},
+        {"name": "shell", "args": {**EDITED, "arguments": '"make"'}},
         {"name": "shell", "args": {**EDITED, "network": "host"}},
         {"name": "shell", "args": {**EDITED, "arguments": {"n": 2**60}}},
         {"name": "shell"},

@@ -1,7 +1,7 @@
-"""How many methods of LangGraph's SDKs work: each is called against a server, and its answer looked at.
+"""Every method of LangGraph's SDKs, called against a server, and its answer looked at.
 
-``python -m benchmarks clients``. The methods are those that the installed SDK has; one that is not tried here counts
-as failed, so a new version of an SDK shows up as what is missing.
+The methods are those that the installed SDK has; one that is not tried here counts as failed, so a new version of an
+SDK shows up as what is missing.
 """
 
 import asyncio
@@ -10,14 +10,13 @@ import json
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import NotFoundError
 
-from benchmarks.servers import Server, ours, temporary
+from benchmarks.servers import Server
 from tests.worlds.node import installed_clients
 
 PARTS = ("assistants", "threads", "runs", "crons", "store")
@@ -225,22 +224,3 @@ async def npm(server: Server) -> dict[str, str]:
     )
     out, _ = await process.communicate()
     return json.loads(out)
-
-
-def measure() -> Mapping[str, float | str]:
-    """Passed and total, and what failed, on standard output."""
-    with temporary() as folder:
-        return asyncio.run(_measure(folder))
-
-
-async def _measure(folder: Path) -> Mapping[str, float | str]:
-    measured: dict[str, float | str] = {}
-    async with ours(folder) as server:
-        for name, results in (("python_sdk", await python(server)), ("npm_sdk", await npm(server))):
-            failed = {method: why for method, why in results.items() if why}
-            for method, why in failed.items():
-                print(f"  {name} {method}: {why}")
-            if results:
-                print(f"{name}: {len(results) - len(failed)}/{len(results)}")
-                measured[f"clients.{name}"] = f"{len(results) - len(failed)}/{len(results)}"
-    return measured
