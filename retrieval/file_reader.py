@@ -46,3 +46,19 @@ class BoundedReader:
                 contents = dict(zip(batch, await asyncio.gather(*map(read, batch)), strict=True))
             texts += [(path, data) for path in batch if (data := contents.get(path)) is not None and is_text(data)]
         return texts
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTexts:
+    """Texts that were read already, as ``ReadsMany``."""
+
+    texts: Mapping[str, bytes]
+
+    async def files(self) -> Sequence[str]:
+        return tuple(self.texts)
+
+    async def read(self, path: str) -> bytes:
+        return self.texts[path]
+
+    async def read_many(self, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:
+        return {path: data for path in paths if (data := self.texts.get(path)) is not None and len(data) <= limit}

@@ -45,6 +45,12 @@ class Store:
         """Pin no repository from now on that ``permit`` refuses; it sees what is really opened."""
         self._permit = permit
 
+    def beside(self, root: Path) -> "Store":
+        """A store of another folder, under the same permit."""
+        store = Store(root, most=self._most)
+        store._permit = self._permit
+        return store
+
     def ensure_permitted(self, repo: str, source: SourceRepository) -> None:
         """Raise ``repo_refused`` when something that is opened for a repository may not be."""
         if self._permit is not None:
@@ -137,6 +143,11 @@ class Store:
         """Paths of all files of a tree, sorted. Names that are not UTF-8 are left out: nobody could name them."""
         with self._reading(run) as folder:
             return await trees.files(folder, tree)
+
+    async def versions(self, run: str, tree: str) -> dict[str, str]:
+        """The hash of the content of every file of a tree, by its path; see ``files``."""
+        with self._reading(run) as folder:
+            return await trees.versions(folder, tree)
 
     async def read(self, run: str, tree: str, path: str, limit: int = 8 << 20) -> bytes:
         """Bytes of one file of a tree; of a symbolic link, where it points.

@@ -38,6 +38,7 @@ from nodes.receive import EnvironmentSetup, Receiver
 from nodes.replan import Replanner
 from nodes.review import Reviewer
 from nodes.wait import Waiter
+from retrieval import IndexFolder
 from risk import RiskEngine
 from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
@@ -46,6 +47,7 @@ from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine
 from service.runs.fenced_backend import FencedBackend
 from service.runs.runs import Run, RunLeases, Runs
+from service.search import RepositorySearch
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
@@ -85,6 +87,7 @@ class Application:
     selection: ModelSelection
     audit: Audit
     revise: Reviser
+    search: RepositorySearch
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
@@ -234,12 +237,14 @@ def _assemble(  # noqa: PLR0917
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks = Masks(store, personal=settings.mask_personal)
+    indexes = IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     nodes = build_nodes(
         settings,
         selection,
         masks=masks,
+        indexes=indexes,
         workspaces=workspaces,
         environments=environments,
         ballots=ballots,
@@ -274,6 +279,7 @@ def _assemble(  # noqa: PLR0917
         selection=selection,
         audit=audit,
         revise=revise,
+        search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
     )
 
 
@@ -345,6 +351,7 @@ def build_nodes(
     selection: ModelSelection,
     *,
     masks: Masks,
+    indexes: IndexFolder,
     workspaces: Workspaces,
     environments: Environments | None = None,
     ballots: Ballots,
@@ -364,6 +371,7 @@ def build_nodes(
         require=require,
         ballots=ballots,
         tracer=spans.tracer,
+        indexes=indexes,
     )
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up),
@@ -375,8 +383,9 @@ def build_nodes(
             prompt=says["plan"],
             clock=clock,
             tracer=spans.tracer,
+            indexes=indexes,
         ),
-        execute=_executor(settings, changes, selection, RecentTrees(store, masks), clock),
+        execute=_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock),
         observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
