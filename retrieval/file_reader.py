@@ -1,6 +1,7 @@
 """File reader: many files of a tree, in bounded time."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,11 +49,21 @@ class BoundedReader:
         return texts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LoadedTexts:
-    """Texts that were read already, as ``ReadsMany``."""
+    """Texts that were read already, as ``ReadsMany`` and ``Versioned``."""
 
     texts: Mapping[str, bytes]
+    _versions: dict[str, str] | None = None
+
+    async def versions(self) -> Mapping[str, str]:
+        if self._versions is None:
+            hashed = ((path, hashlib.sha1(data, usedforsecurity=False)) for path, data in self.texts.items())
+            self._versions = {path: digest.hexdigest() for path, digest in hashed}
+        return self._versions
+
+    async def private(self) -> frozenset[str]:
+        return frozenset()
 
     async def files(self) -> Sequence[str]:
         return tuple(self.texts)

@@ -1,7 +1,6 @@
 """Finder: the passages of a repository that a task is about."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -124,8 +123,8 @@ class Finder:
         files = tuple(await self.reads.files())
         mentioned = mentions(query, hints, files)
         texts = dict(await self._read(self.reads, select_files(files, first=mentioned.files, limit=MAX_FILES)))
-        hashes = {path: hashlib.sha1(data, usedforsecurity=False).hexdigest() for path, data in texts.items()}
-        return LoadedTexts(texts), hashes, mentioned
+        loaded = LoadedTexts(texts)
+        return loaded, await loaded.versions(), mentioned
 
     async def _read(self, reads: Reads, paths: Sequence[str]) -> list[Text]:
         return await BoundedReader(reads=reads, clock=self.clock).texts(paths, until=self.clock() + self.seconds)

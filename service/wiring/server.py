@@ -243,6 +243,7 @@ def _maintenance(
         retention=Retention(
             engine=database,
             files=application.store,
+            indexes=application.search.indexes,
             home=settings.home,
             threads=submission.threads,
             turns=submission.turns,
