@@ -26,6 +26,8 @@ class Bm25:
     """Sums of the documents' counts, where somebody has them already."""
     k1: float = K1
     b: float = B
+    shortest: float = 0.0
+    """Share of the mean length below which a document is not taken for shorter."""
 
     def scores(self, query: Mapping[str, float], rarity: Mapping[str, float] | None = None) -> list[float]:
         """Return one score a document, 0.0 where no term of the query occurs.
@@ -44,7 +46,7 @@ class Bm25:
             rare = math.log(1 + (len(lengths) - len(hits) + 0.5) / (len(hits) + 0.5))
             weight = query[term] * (rarity or {}).get(term, rare) * (self.k1 + 1)
             for index, count in hits:
-                norm = self.k1 * (1 - self.b + self.b * lengths[index] / mean)
+                norm = self.k1 * (1 - self.b + self.b * max(lengths[index] / mean, self.shortest))
                 totals[index] += weight * count / (count + norm)
         return totals
 
