@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from retrieval.terms import bag, query_terms, size
 
-K1 = 4.0
+K1 = 8.0
 """Later than for prose, a term that comes again stops counting: names weigh several times in a bag."""
 PROSE_K1 = 1.2
-B = 0.85
-"""A long function says a little about much; measured in ``benchmarks/retrieval.py``."""
+B = 1.0
+"""A long function says a little about much; measured in ``benchmarks/commits.py``."""
+PROSE_B = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,6 @@ class Bm25:
     """Sums of the documents' counts, where somebody has them already."""
     k1: float = K1
     b: float = B
-    shortest: float = 0.0
-    """Share of the mean length below which a document is not taken for shorter."""
 
     def scores(self, query: Mapping[str, float], rarity: Mapping[str, float] | None = None) -> list[float]:
         """Return one score a document, 0.0 where no term of the query occurs.
@@ -46,11 +45,11 @@ class Bm25:
             rare = math.log(1 + (len(lengths) - len(hits) + 0.5) / (len(hits) + 0.5))
             weight = query[term] * (rarity or {}).get(term, rare) * (self.k1 + 1)
             for index, count in hits:
-                norm = self.k1 * (1 - self.b + self.b * max(lengths[index] / mean, self.shortest))
+                norm = self.k1 * (1 - self.b + self.b * lengths[index] / mean)
                 totals[index] += weight * count / (count + norm)
         return totals
 
 
 def text_scores(query: str, texts: Sequence[str]) -> list[float]:
     """How much each text says about a query in words; 0.0: nothing. For texts that are no files."""
-    return Bm25([bag(text) for text in texts], k1=PROSE_K1).scores(query_terms(query))
+    return Bm25([bag(text) for text in texts], k1=PROSE_K1, b=PROSE_B).scores(query_terms(query))

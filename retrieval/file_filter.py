@@ -57,7 +57,7 @@ def select_files(files: Sequence[str], *, first: Sequence[str] = (), limit: int 
     return (*chosen, *rest)[:limit]
 
 
-TEST, ASIDE, PROSE = 0.6, 0.6, 0.7
+TEST, ASIDE, PROSE = 0.3, 0.6, 0.35
 """What words count in a test, in what stands beside the product (documentation, examples, fixtures), in no code."""
 _ASIDE = re.compile(
     r"(^|/)(docs?|examples?|samples?|benches|benchmarks?|fixtures?|testdata|mocks?|stories|scripts)(/|$)"

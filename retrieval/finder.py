@@ -17,7 +17,7 @@ from retrieval.ranking import Corpus, rank
 from retrieval.repomap import outline, ranks
 from retrieval.terms import STOP, bag, query_terms
 
-CANDIDATES = 200
+CANDIDATES = 100
 """Files whose chunks are ranked for one question."""
 RANKED = 150
 """Chunks of which passages are made."""

@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retrieval.chunks import Chunk, chunk
 from retrieval.repomap import Definition, Symbols, uses_of
@@ -41,6 +41,12 @@ def index_file(path: str, text: str, *, known: dict[str, tuple[str, ...]] | None
             definitions[c.name] = Definition(c.name, c.start_line + at, lines[at].strip()[:160])
     symbols = Symbols(path, tuple(definitions.values()), uses_of(text))
     return Indexed(text, symbols, chunks, bags, tuple(map(size, bags)))
+
+
+def without_text(file: Indexed) -> Indexed:
+    """The file without its text, which is what takes the room."""
+    chunks = tuple(replace(chunk, text="") for chunk in file.chunks)
+    return replace(file, text="", symbols=Symbols(file.symbols.path, (), {}), chunks=chunks)
 
 
 def packed(file: Indexed) -> bytes:

@@ -20,12 +20,12 @@ from uuid import uuid4
 from retrieval.contract import Reads
 from retrieval.file_filter import is_minified
 from retrieval.file_reader import BoundedReader
-from retrieval.index.analysis import Indexed, index_file, packed, unpacked
+from retrieval.index.analysis import Indexed, index_file, packed, unpacked, without_text
 from retrieval.index.postings import Entry, Segment, best_files, counted
 
 FORMAT = 1
 """Of the file. One of another format is begun anew."""
-MOST_RECORDS = 24 << 20
+MOST_RECORDS = 12 << 20
 """Bytes of records (packed) that are kept in memory; unpacked they take ten times that."""
 MOST_WORDS = 200_000
 _BATCH = 256
@@ -318,10 +318,10 @@ class CodeIndex:
             for path, record in records.items():
                 if (file := self._ids.get((versions[path], path))) is None:
                     continue
-                if file in self._own:
-                    self._keep(file, record, len(record.text))
-                else:
-                    rows.append((file, packed(record)))
+                kept = packed(record)
+                self._keep(file, without_text(record), len(kept))
+                if file not in self._own:
+                    rows.append((file, kept))
             db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?)", rows)
         return records
 
