@@ -1,7 +1,7 @@
 """How long does a large repository take? ``python -m benchmarks.search_scale [FILES]``.
 
-The files are made as they are read, from words that are as unevenly spread as those of real code (Zipf), so that 100,000
-of them need no disk. One of them has 50 MB, one is minified, one is binary.
+The files are made as they are read, from words that are as unevenly spread as those of real code (Zipf), so that
+100,000 of them need no disk. One of them has 50 MB, one is minified, one is binary.
 """
 
 import asyncio

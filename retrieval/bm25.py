@@ -16,6 +16,8 @@ PROSE_K1 = 1.2
 B = 1.0
 """A long function says a little about much; measured in ``benchmarks/commits.py``."""
 PROSE_B = 0.85
+SHORTEST = 0.2
+"""Share of the mean length below which a document gains nothing by being shorter: one line that only names a thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Bm25:
     """Sums of the documents' counts, where somebody has them already."""
     k1: float = K1
     b: float = B
+    shortest: float = SHORTEST
 
     def scores(self, query: Mapping[str, float], rarity: Mapping[str, float] | None = None) -> list[float]:
         """Return one score a document, 0.0 where no term of the query occurs.
@@ -45,7 +48,7 @@ class Bm25:
             rare = math.log(1 + (len(lengths) - len(hits) + 0.5) / (len(hits) + 0.5))
             weight = query[term] * (rarity or {}).get(term, rare) * (self.k1 + 1)
             for index, count in hits:
-                norm = self.k1 * (1 - self.b + self.b * lengths[index] / mean)
+                norm = self.k1 * (1 - self.b + self.b * max(lengths[index] / mean, self.shortest))
                 totals[index] += weight * count / (count + norm)
         return totals
 

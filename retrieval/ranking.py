@@ -36,9 +36,9 @@ def fuse(rankings: Iterable[tuple[Sequence[T], float]], *, k: int = K) -> list[t
 LEXICAL = 200
 """How many lexical hits take part in the fusion."""
 NO_HITS = Hits({}, {})
-FILE_SHARE = 0.5
+FILE_SHARE = 1.0
 """What a file says as a whole counts for each of its chunks, beside what the chunk says."""
-DEFINES = 0.3
+DEFINES = 0.1
 """What the terms of a chunk's own name count once more: a definition goes before its uses."""
 
 
