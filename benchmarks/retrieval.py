@@ -7,6 +7,7 @@ lock, so the test is the same everywhere; ``TUNED`` may inform the ranking, ``HE
 """
 
 import ast
+import asyncio
 import importlib.util
 import math
 import random
@@ -18,12 +19,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from retrieval import IndexCache
-from retrieval.file_reader import Text
-from retrieval.finder import chosen
-from retrieval.mentions import mentions
-from retrieval.ranking import Corpus, rank
-from retrieval.terms import query_terms
+from retrieval import CodeIndex, Finder
+from retrieval.file_filter import path_weight
+from retrieval.file_reader import LoadedTexts
+from retrieval.index import index_file
 
 TUNED = ("jinja2", "httpx", "langgraph", "alembic")
 HELD = ("rich", "docker", "hypothesis", "sqlalchemy")
@@ -76,17 +75,20 @@ def trial(package: str, *, queries: int = QUERIES) -> Result:
     """Ask the questions of one package."""
     began = time.perf_counter()
     asked: list[Question] = []
-    texts: list[Text] = []
-    cache = IndexCache(most_bytes=1 << 30)
+    texts: dict[str, bytes] = {}
     for path, text in sources(package):
         bare, questions = without_docstrings(path, text)
         asked += questions
-        texts.append((path, bare.encode()))
-    chunks = sum(len(cache.index(path, data).chunks) for path, data in texts)
-    index_s = time.perf_counter() - began
-    drawn = sample(asked, queries)
-    began = time.perf_counter()
-    places = [place(texts, cache, question) for question in drawn]
+        texts[path] = bare.encode()
+    chunks = sum(len(index_file(path, data.decode()).chunks) for path, data in texts.items())
+    with CodeIndex(weigh=path_weight, most_records=1 << 30) as index:
+        finder = Finder(LoadedTexts(texts), index=index, seconds=math.inf)
+        drawn = sample(asked, queries)
+        began = time.perf_counter()
+        places = [asyncio.run(place(finder, drawn[0]))]
+        index_s = time.perf_counter() - began
+        began = time.perf_counter()
+        places += [asyncio.run(place(finder, question)) for question in drawn[1:]]
     return Result(
         package=package,
         chunks=chunks,
@@ -94,15 +96,13 @@ def trial(package: str, *, queries: int = QUERIES) -> Result:
         recall=sum(p <= FIRST for p in places) / len(places),
         mrr=sum(1 / p for p in places) / len(places),
         index_s=index_s,
-        question_ms=(time.perf_counter() - began) / len(places) * 1_000,
+        question_ms=(time.perf_counter() - began) / len(places[1:]) * 1_000,
     )
 
 
-def place(texts: Sequence[Text], cache: IndexCache, question: Question) -> float:
-    """At which place the function came; infinity when it did not. The way of ``Finder.find``, up to the budget."""
-    terms, mentioned = query_terms(question.text), mentions(question.text, (), [path for path, _ in texts])
-    corpus = Corpus.of([cache.index(path, data) for path, data in chosen(texts, terms, mentioned)])
-    for number, (c, _, _) in enumerate(rank(corpus, terms, mentioned), 1):
+async def place(finder: Finder, question: Question) -> float:
+    """At which place the function came; infinity when it did not."""
+    for number, (c, _, _) in enumerate((await finder.ranked(question.text)).chunks, 1):
         if c.path == question.path and c.start_line <= question.line <= c.end_line:
             return number
     return math.inf

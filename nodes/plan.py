@@ -1,6 +1,6 @@
 """Plan the work: see what fails now, gather context, ask the planner."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NotRequired, TypedDict
 
@@ -18,6 +18,7 @@ from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
 from nodes.coder.context import INSTRUCTIONS, gather
+from retrieval import IndexFolder
 from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces, is_manifest
 from sandbox.environments import declared_packages
 
@@ -62,6 +63,7 @@ class Planner:
     tracer: Tracer
     test_minutes: float = 20.0
     """How long the acceptance command may take before the change; later runs follow what it took."""
+    indexes: IndexFolder = field(default_factory=IndexFolder)
 
     async def __call__(self, state: PlanInput) -> PlanUpdate:
         run, task, pinned = state["run"], state["task"], state["pinned"]
@@ -96,7 +98,9 @@ class Planner:
             raise lacking
         spent = state["spent"] + Spent(sandbox_seconds=baseline.duration_ms / 1_000)
         output = "" if baseline.ok else plain(baseline)
-        context, cited = await gather(self.store, run, pinned.tree, task.text, output, masker=masker)
+        context, cited = await gather(
+            self.store, run, pinned.tree, task.text, output, masker=masker, indexes=self.indexes
+        )
         plan, planning, used = await self._plan(state, spent, baseline, context, cited)
         announce("plan_made", plan.goal, steps=[s.title for s in plan.steps], acceptance=plan.acceptance)
         return {

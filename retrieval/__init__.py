@@ -1,9 +1,23 @@
 """Retrieval: the passages of a repository that a task is about, its map, and looking around in it. Knows domain."""
 
 from retrieval.bm25 import text_scores
-from retrieval.contract import Passage, Reads, ReadsMany
+from retrieval.contract import Passage, Reads, ReadsMany, Versioned
 from retrieval.explore import Explorer
-from retrieval.finder import Finder
-from retrieval.index import IndexCache
+from retrieval.finder import Finder, Ranked, passages_of
+from retrieval.index import CodeIndex, Coverage, IndexFolder, Progress
 
-__all__ = ["Explorer", "Finder", "IndexCache", "Passage", "Reads", "ReadsMany", "text_scores"]
+__all__ = [
+    "CodeIndex",
+    "Coverage",
+    "Explorer",
+    "Finder",
+    "IndexFolder",
+    "Passage",
+    "Progress",
+    "Ranked",
+    "Reads",
+    "ReadsMany",
+    "Versioned",
+    "passages_of",
+    "text_scores",
+]

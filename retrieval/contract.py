@@ -29,6 +29,19 @@ class ReadsMany(Reads, Protocol):
         ...
 
 
+@runtime_checkable
+class Versioned(Reads, Protocol):
+    """Who knows the hashes of contents without reading them: what was seen once is not read again."""
+
+    async def versions(self) -> Mapping[str, str]:
+        """A hash of every file's content by its path. The same object as long as nothing changed."""
+        ...
+
+    async def private(self) -> frozenset[str]:
+        """Paths whose content is somebody's work of the moment: it is searched, and written into no file."""
+        ...
+
+
 @value
 class Passage:
     """Lines of one file that are worth a reader's attention, cited as ``path:start-end``."""

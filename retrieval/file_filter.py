@@ -1,9 +1,17 @@
 """File filter: which files are worth reading at all, most promising first. Pure."""
 
+import re
 from collections.abc import Sequence
 
+from domain.weakening import is_test
+
 MAX_FILES = 5_000
+"""Files that are read for one question where there is no index."""
+MAX_INDEXED = 100_000
 MAX_BYTES = 512 * 1024
+
+_MINIFIED_BYTES, _MINIFIED_LINE = 8_192, 400
+"""From which length on a text counts as minified whose lines are longer than this on average."""
 
 _FOLDERS = """
 .git .hg .svn node_modules bower_components vendor third_party site-packages .venv venv .tox .nox __pycache__
@@ -15,7 +23,7 @@ _FOREIGN = frozenset(_FOLDERS.split())
 _NOT_TEXT = """
 png jpg jpeg gif webp ico bmp tiff svg pdf zip gz bz2 xz zst 7z tar whl jar war class pyc pyo so dylib dll exe
 a o lib bin dat db sqlite sqlite3 woff woff2 ttf otf eot mp3 mp4 mov avi webm wav ogg npy npz pkl parquet onnx
-pt safetensors gguf wasm map pyd ipynb snap
+pem crt cer der p12 pt safetensors gguf wasm map pyd ipynb snap
 """
 _BINARY = frozenset(_NOT_TEXT.split())
 _LOCK_FILES = """
@@ -49,10 +57,32 @@ def select_files(files: Sequence[str], *, first: Sequence[str] = (), limit: int 
     return (*chosen, *rest)[:limit]
 
 
+TEST, ASIDE, PROSE = 0.3, 0.6, 0.35
+"""What words count in a test, in what stands beside the product (documentation, examples, fixtures), in no code."""
+_ASIDE = re.compile(
+    r"(^|/)(docs?|examples?|samples?|benches|benchmarks?|fixtures?|testdata|mocks?|stories|scripts)(/|$)"
+    r"|(^|/)(setup|conf|noxfile|conftest)\.py$|\.d\.ts$|_bench\.|\.stories\."
+)
+
+
+def path_weight(path: str) -> float:
+    """What a file's words count: a test says what the code is for, but is seldom what must change."""
+    if is_test(path):
+        return TEST
+    if _ASIDE.search(path):
+        return ASIDE
+    return 1.0 if is_code(path) else PROSE
+
+
 def is_text(data: bytes) -> bool:
     """Tell whether these bytes can be shown and searched."""
     # As git tells it: a zero byte near the start makes a file binary.
     return len(data) <= MAX_BYTES and b"\0" not in data[:8_192]
+
+
+def is_minified(data: bytes) -> bool:
+    """Tell whether a text is too long for its lines to be written by hand: minified code, data on one line."""
+    return len(data) > _MINIFIED_BYTES and data.count(b"\n") * _MINIFIED_LINE < len(data)
 
 
 def extension(path: str) -> str:

@@ -1,6 +1,7 @@
 """File reader: many files of a tree, in bounded time."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,3 +47,29 @@ class BoundedReader:
                 contents = dict(zip(batch, await asyncio.gather(*map(read, batch)), strict=True))
             texts += [(path, data) for path in batch if (data := contents.get(path)) is not None and is_text(data)]
         return texts
+
+
+@dataclass(slots=True)
+class LoadedTexts:
+    """Texts that were read already, as ``ReadsMany`` and ``Versioned``."""
+
+    texts: Mapping[str, bytes]
+    _versions: dict[str, str] | None = None
+
+    async def versions(self) -> Mapping[str, str]:
+        if self._versions is None:
+            hashed = ((path, hashlib.sha1(data, usedforsecurity=False)) for path, data in self.texts.items())
+            self._versions = {path: digest.hexdigest() for path, digest in hashed}
+        return self._versions
+
+    async def private(self) -> frozenset[str]:
+        return frozenset()
+
+    async def files(self) -> Sequence[str]:
+        return tuple(self.texts)
+
+    async def read(self, path: str) -> bytes:
+        return self.texts[path]
+
+    async def read_many(self, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:
+        return {path: data for path in paths if (data := self.texts.get(path)) is not None and len(data) <= limit}

@@ -10,7 +10,7 @@ CHARS_PER_TOKEN = 3
 OVERHEAD = 12
 """Tokens that citing a passage takes."""
 MOST = 40
-SHARE = 0.4
+SHARE = 0.2
 """No passage takes more than this share of the budget."""
 LEAST = 60
 """A piece of a chunk smaller than this, in tokens, is not worth showing."""

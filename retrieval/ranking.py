@@ -8,12 +8,12 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from domain.weakening import is_test
 from retrieval.bm25 import Bm25
 from retrieval.chunks import Chunk
-from retrieval.index import Indexed
+from retrieval.file_filter import path_weight
+from retrieval.index import Hits, Indexed
 from retrieval.mentions import QueryMentions, at_lines, called_by
-from retrieval.repomap import Symbols
+from retrieval.terms import terms_of
 
 T = TypeVar("T", bound=Hashable)
 
@@ -35,8 +35,11 @@ def fuse(rankings: Iterable[tuple[Sequence[T], float]], *, k: int = K) -> list[t
 
 LEXICAL = 200
 """How many lexical hits take part in the fusion."""
-TEST = 0.6
-"""What the words of a test weigh: it says what the code is for, but is seldom what must change."""
+NO_HITS = Hits({}, {})
+FILE_SHARE = 1.0
+"""What a file says as a whole counts for each of its chunks, beside what the chunk says."""
+DEFINES = 0.1
+"""What the terms of a chunk's own name count once more: a definition goes before its uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +49,29 @@ class Corpus:
     chunks: Sequence[Chunk]
     bags: Sequence[Mapping[str, float]]
     sizes: Sequence[float]
-    symbols: Sequence[Symbols]
+    hits: Hits
 
     @classmethod
-    def of(cls, files: Sequence[Indexed]) -> "Corpus":
+    def of(cls, files: Sequence[Indexed], hits: Hits = NO_HITS) -> "Corpus":
         return cls(
             chunks=[c for file in files for c in file.chunks],
             bags=[bag for file in files for bag in file.bags],
             sizes=[size for file in files for size in file.sizes],
-            symbols=[file.symbols for file in files],
+            hits=hits,
         )
+
+
+def lexical(corpus: Corpus, terms: Mapping[str, float]) -> list[int]:
+    """Return the chunks by their words: what they say, what they define, and what their file says, best first."""
+    rarity, scores = corpus.hits.rarity, dict[int, float]()
+    for index, said in enumerate(Bm25(corpus.bags, corpus.sizes).scores(terms, rarity)):
+        if said > 0:
+            c = corpus.chunks[index]
+            named = terms_of(c.name.rsplit(".", 1)[-1]) if c.name else ()
+            defined = sum(terms.get(term, 0.0) * rarity.get(term, 0.0) for term in named)
+            own = (said + DEFINES * defined) * path_weight(c.path)
+            scores[index] = own + FILE_SHARE * corpus.hits.files.get(c.path, 0.0)
+    return sorted(scores, key=lambda index: (-scores[index], index))[:LEXICAL]
 
 
 def rank(corpus: Corpus, terms: Mapping[str, float], mentioned: QueryMentions) -> Iterator[tuple[Chunk, float, str]]:
@@ -64,19 +80,15 @@ def rank(corpus: Corpus, terms: Mapping[str, float], mentioned: QueryMentions) -
     The rankings: lines that the question names; what the code there uses; files it names; words (BM25).
     The weight of files in the repository (``repomap``) was tried as a fifth and lost three points of recall.
     """
-    # Words of a test count less: a test says what the code is for, but is seldom what must change.
-    scores = Bm25(corpus.bags, corpus.sizes).scores(terms)
-    hits = {index: score for index, score in enumerate(scores) if score > 0}
-    weighed = {index: score * (TEST if is_test(corpus.chunks[index].path) else 1.0) for index, score in hits.items()}
-    lexical = sorted(weighed, key=lambda index: -weighed[index])[:LEXICAL]
+    words = lexical(corpus, terms)
     failing = at_lines(corpus.chunks, mentioned.lines)
     files = frozenset(mentioned.files)
-    named = [index for index in lexical if corpus.chunks[index].path in files]
+    named = [index for index in words if corpus.chunks[index].path in files]
     named = list(dict.fromkeys([*named, *(index for index, c in enumerate(corpus.chunks) if c.path in files)]))
     # Without a traceback the first files that were named are where the reader starts.
     nearby = called_by(corpus.chunks, failing or named[:3])
     why = _Why(corpus, terms, frozenset(failing), frozenset(nearby), frozenset(named))
-    for index, score in fuse([(failing, 3.0), (nearby, 1.0), (named, 1.0), (lexical, 1.5)]):
+    for index, score in fuse([(failing, 3.0), (nearby, 1.0), (named, 1.0), (words, 1.5)]):
         yield corpus.chunks[index], score, why.of(index)
 
 

@@ -11,6 +11,9 @@ _ENDINGS = ("ations", "ation", "ings", "ing", "ions", "ion", "ers", "er", "ors",
 _KEPT = 3
 """Letters that a stem has at least."""
 
+LONGEST = 64
+"""Characters of a word. What is longer is data, such as a certificate, and costs more than all names of its file."""
+
 _STOP = """
 a an and are as at be been but by can could do does for from had has have he her his how i if in into is it
 its may me must my no not of on one only or our shall she should so such than that the their them then there
@@ -46,7 +49,9 @@ def query_terms(text: str) -> dict[str, float]:
 
 
 def terms_of(word: str) -> tuple[str, ...]:
-    """Return the terms of one identifier or word, each once."""
+    """Return the terms of one identifier or word, each once; none of what is too long to be either."""
+    if len(word) > LONGEST:
+        return ()
     parts = _PART.findall(word)
     stems = dict.fromkeys(stem(part.lower()) for part in parts)
     if len(parts) > 1:
@@ -56,6 +61,8 @@ def terms_of(word: str) -> tuple[str, ...]:
 
 def stem(word: str) -> str:
     """Cut one ending off a lower-case English word; good enough to make *parses* and *parser* meet."""
+    if not word.endswith(_ENDINGS):
+        return word
     if word.endswith("ies") and len(word) > _KEPT + 2:
         return word[:-3] + "y"
     for ending in _ENDINGS:

@@ -25,6 +25,7 @@ from database import empty_log, erasing, reading, writing
 from domain import value
 from forges.inbound import OLDEST
 from models import MODEL_TABLES
+from retrieval import IndexFolder
 from sandbox import Store
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
@@ -182,6 +183,12 @@ TABLES = (
 
 FILES = (
     Kept("store/", "thread", f"{_WITH_THREAD}: its repository, snapshots, outputs and artefacts"),
+    Kept(
+        "index/",
+        "installation",
+        "`SIGNOFF_KEEP_DAYS` after the last question: words, counts and places of committed files, and "
+        "commits searched without a run",
+    ),
     Kept("traces/", "thread", f"{_WITH_THREAD}; of a run that is not known here, `SIGNOFF_KEEP_DAYS`"),
     Kept("checkpoints.db*", "thread", "its tables: see there"),
     Kept("signoff.db*", "installation", "its tables: see there"),
@@ -204,6 +211,7 @@ class Retention:
     engine: AsyncEngine
     checkpoints: BaseCheckpointSaver[str] | None
     files: Store
+    indexes: IndexFolder
     home: Path
     """The data directory."""
     threads: Threads
@@ -229,6 +237,7 @@ class Retention:
                     await conn.execute(delete(entry.what).where(entry.past(at)))
         await self.dispatch.drop_ended(math.ceil(self.keep / timedelta(hours=1)))
         await self._drop_unknown_traces(at.before)
+        await asyncio.to_thread(self.indexes.drop_before, at.before)
         at_work = exists().where(RUNS.c.id == THREADS.c.id, RUNS.c.lease_until > now)
         due = select(THREADS.c.id, THREADS.c.org).where(THREADS.c.deleted_at < at.before, MINE, ~at_work)
         async with reading(self.engine) as conn:

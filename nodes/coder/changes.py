@@ -5,7 +5,7 @@ The workspace is saved here and not in ``observe``: a crash between the two woul
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
 
@@ -21,7 +21,8 @@ from nodes._events import announce
 from nodes._masking import Masks, unmasked
 from nodes._models import Require
 from nodes._rating import denied, rate, ruled, shell_arguments
-from nodes.coder.slices import ExecuteInput, ExecuteUpdate, lane_of, shown_by
+from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of, lane_of, shown_by
+from retrieval import IndexFolder
 from risk import RiskEngine
 from sandbox import REPO, Deliverable, Snapshot, Store, Workspace, Workspaces
 
@@ -39,6 +40,7 @@ class ChangeRunner:
     require: Require
     ballots: Ballots
     tracer: Tracer
+    indexes: IndexFolder = field(default_factory=IndexFolder)
 
     async def ensure_alive(self, state: ExecuteInput) -> None:
         """The kill switch holds before every model call, edit and command, not only between nodes."""

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from domain import Refused
 from domain.masking import Masker
 from nodes._masking import Masks, shown
-from retrieval import Finder, Passage
+from retrieval import CodeIndex, Finder, IndexFolder, Passage
 from retrieval.explore import Explorer
 from sandbox import Store, Texts
 
@@ -35,12 +35,27 @@ class TreeFiles:
     tree: str
     masker: Masker
     _texts: Texts = field(init=False)
+    _versions: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         self._texts = Texts(self.store, self.run)
 
     async def files(self) -> tuple[str, ...]:
-        return await self.store.files(self.run, self.tree)
+        return tuple(await self.versions())
+
+    async def versions(self) -> dict[str, str]:
+        """See ``Versioned``. What the same content is in another tree of the repository is known there already."""
+        if self._versions is None:
+            self._versions = await self.store.versions(self.run, self.tree)
+        return self._versions
+
+    async def private(self) -> frozenset[str]:
+        """See ``Versioned``: what the run changed goes with the run."""
+        base, own = self.store.pinned(self.run).tree, await self.versions()
+        if self.tree == base:
+            return frozenset()
+        pinned = await self.store.versions(self.run, base)
+        return frozenset(path for path, content in own.items() if pinned.get(path) != content)
 
     async def read(self, path: str) -> bytes:
         text = await self.text(path, await self.store.read(self.run, self.tree, path))
@@ -68,6 +83,7 @@ class KeptFiles:
     """The files of one tree, read once. A coder that looks around asks for the same ones again and again."""
 
     source: TreeFiles
+    index: CodeIndex
     paths: tuple[str, ...] = ()
     raw: dict[str, bytes] = field(default_factory=dict[str, bytes])
     """Bytes of the files that were read ahead."""
@@ -76,10 +92,18 @@ class KeptFiles:
     explorer: Explorer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.explorer = Explorer(self)
+        self.explorer = Explorer(self, index=self.index)
 
     async def files(self) -> tuple[str, ...]:
         return self.paths
+
+    async def versions(self) -> dict[str, str]:
+        """See ``TreeFiles.versions``."""
+        return await self.source.versions()
+
+    async def private(self) -> frozenset[str]:
+        """See ``TreeFiles.private``."""
+        return await self.source.private()
 
     async def read(self, path: str) -> bytes:
         """See ``TreeFiles.read``."""
@@ -113,13 +137,14 @@ class RecentTrees:
 
     store: Store
     masks: Masks
+    indexes: IndexFolder = field(default_factory=IndexFolder)
     kept: dict[tuple[str, str], KeptFiles] = field(default_factory=dict[tuple[str, str], KeptFiles], repr=False)
 
     async def of(self, run: str, tree: str) -> KeptFiles:
         """The files of a tree of a run."""
         if (files := self.kept.pop((run, tree), None)) is None:
             source = TreeFiles(self.store, run, tree, await self.masks(run))
-            files = KeptFiles(source, await source.files())
+            files = KeptFiles(source, self.indexes.of(self.store.pinned(run).repo), await source.files())
             before = next((each for (owner, _), each in reversed(self.kept.items()) if owner == run), None)
             if before is not None:
                 changed = set(await self.store.changed(run, before.source.tree, tree))
@@ -139,12 +164,13 @@ def _binary(path: str) -> Refused:
 
 
 async def gather(
-    store: Store, run: str, tree: str, task: str, output: str, *, masker: Masker
+    store: Store, run: str, tree: str, task: str, output: str, *, masker: Masker, indexes: IndexFolder | None = None
 ) -> tuple[str, tuple[str, ...]]:
     """Return the context as text and what it cites: instructions of the repository, passages (``path:start-end``)."""
     files = TreeFiles(store, run, tree, masker)
     paths = await files.files()
-    passages = await Finder(files).find(f"{task}\n{output[-4_000:]}", budget_tokens=CONTEXT_TOKENS)
+    index = (indexes or IndexFolder()).of(store.pinned(run).repo)
+    passages = await Finder(files, index=index).find(f"{task}\n{output[-4_000:]}", budget_tokens=CONTEXT_TOKENS)
     listing = masker.text("\n".join(paths[:LISTED])) + (
         "" if len(paths) <= LISTED else f"\n… and {len(paths) - LISTED} more"
     )
@@ -180,13 +206,23 @@ async def instructions_of(files: TreeFiles, at_hand: Sequence[str]) -> tuple[tup
     return tuple(dict.fromkeys(named)), "\n\n".join(texts)
 
 
-async def news(store: Store, run: str, trees: tuple[str, str], query: str, known: str, *, masker: Masker) -> str:
+async def news(
+    store: Store,
+    run: str,
+    trees: tuple[str, str],
+    query: str,
+    known: str,
+    *,
+    masker: Masker,
+    indexes: IndexFolder | None = None,
+) -> str:
     """What the second tree has for ``query`` that ``known``, the context of the first one, does not say.
 
     The context itself stays as it was: a prompt that begins like the last one is in the server's cache.
     """
     changed = await store.changed(run, *trees)
-    finder = Finder(TreeFiles(store, run, trees[1], masker))
+    index = (indexes or IndexFolder()).of(store.pinned(run).repo)
+    finder = Finder(TreeFiles(store, run, trees[1], masker), index=index)
     passages = await finder.find(query, hints=changed[:LISTED], budget_tokens=NEWS_TOKENS)
     fresh = _rendered([passage for passage in passages if passage.text not in known])
     return masker.text("\n\n".join(part for part in ("\n".join(changed[:LISTED]), fresh) if part))

@@ -252,7 +252,7 @@ async def opening(changes: ChangeRunner, state: ExecuteInput, step: Step) -> dic
     trees = state["pinned"].tree, state["snapshot"].tree
     if len(set(trees)) > 1:
         query, masker = f"{step.title}\n{step.detail}\n{task.text}", await changes.masks(state["run"])
-        changed = await news(changes.store, state["run"], trees, query, context, masker=masker)
+        changed = await news(changes.store, state["run"], trees, query, context, masker=masker, indexes=changes.indexes)
     baseline = state["baseline"]
     return {
         "context": context,

@@ -6,7 +6,7 @@ What it is given to read is masked already; what it answers is bounded, and says
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -14,16 +14,13 @@ from fnmatch import fnmatchcase
 from domain import Refused
 from domain.text import LinearPattern, linear, shortened
 from domain.weakening import is_test
-from retrieval.contract import Reads
+from retrieval.contract import Reads, Versioned
 from retrieval.explore import outline
-from retrieval.explore.word_index import WordIndex
-from retrieval.file_filter import MAX_FILES, is_code, is_text, select_files
-from retrieval.file_reader import BoundedReader, Text
-from retrieval.finder import Finder
-from retrieval.index import IndexCache
-from retrieval.mentions import mentions
+from retrieval.file_filter import MAX_FILES, is_code, is_text, path_weight, select_files
+from retrieval.file_reader import BoundedReader, LoadedTexts, Text
+from retrieval.finder import Finder, passages_of
+from retrieval.index import CodeIndex, index_file
 from retrieval.repomap import Definition
-from retrieval.terms import query_terms
 
 LONG = 300
 """Lines from which on a file is shown as an outline, unless lines are asked for."""
@@ -39,8 +36,6 @@ _READ_S = 20.0
 _OUTLINED = 40
 """Files of a folder whose definitions are named."""
 _LINE = 200
-RANKED = 40
-"""Files that are cut into passages for one question."""
 _DEFINITION = (
     r"(?m)^[ \t]*(?:(?:export|default|pub(?:\(\w+\))?|public|private|protected|internal|static|abstract|final|async"
     r"|unsafe|inline|override|virtual|declare)[ \t]+)*(?:def|class|function\*?|func(?:[ \t]*\([^()\n]*\))?|fn|interface"
@@ -57,8 +52,7 @@ class Explorer:
     """Looks around in one tree, which never changes; keep it as long as the tree is looked at."""
 
     reads: Reads
-    cache: IndexCache = field(default_factory=IndexCache, kw_only=True)
-    index: WordIndex = field(default_factory=WordIndex, kw_only=True)
+    index: CodeIndex = field(default_factory=lambda: CodeIndex(weigh=path_weight), kw_only=True)
     clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
     _files: tuple[str, ...] | None = None
     _texts: dict[str, bytes] | None = None
@@ -128,7 +122,7 @@ class Explorer:
                 "The search says nothing to look for.", code="search_invalid", hint="Name words or a pattern."
             )
         if how == "words":
-            return await self._words(query, within)
+            return await self._words(query, where, within)
         texts = await self._read(within)
         if how == "name":
             return await asyncio.to_thread(self._name, query.strip(), texts)
@@ -145,7 +139,7 @@ class Explorer:
 
     def at(self, reads: Reads) -> "Explorer":
         """Look around in another tree of the same repository; what both have is not read anew."""
-        return Explorer(reads, cache=self.cache, index=self.index, clock=self.clock)
+        return Explorer(reads, index=self.index, clock=self.clock)
 
     async def _paths(self) -> tuple[str, ...]:
         if self._files is None:
@@ -174,7 +168,7 @@ class Explorer:
         return outline.of_folder(folder, below, named)
 
     def _definitions(self, path: str, data: bytes) -> tuple[Definition, ...]:
-        return self.cache.index(path, data).symbols.definitions if is_text(data) else ()
+        return index_file(path, data.decode(errors="replace")).symbols.definitions if is_text(data) else ()
 
     def _missing(self, name: str, files: Sequence[str], near: Sequence[str] = ()) -> Refused:
         base = name.rstrip("/").rsplit("/", 1)[-1]
@@ -190,19 +184,15 @@ class Explorer:
             hint=f"The nearest are: {nearest}." if nearest else "Open . for its folders, or search.",
         )
 
-    async def _words(self, query: str, within: Sequence[str]) -> str:
-        texts = dict(await self._read(within))
-
-        def most_relevant() -> dict[str, bytes]:
-            named = [path for path in mentions(query, (), tuple(texts)).files if path in texts]
-            best = self.index.best(query_terms(query), texts, keep=RANKED)
-            return {path: texts[path] for path in dict.fromkeys([*named, *best])}
-
-        chosen = await asyncio.to_thread(most_relevant)
-        finder = Finder(_LoadedTexts(chosen), cache=self.cache, clock=self.clock)
-        passages = await finder.find(query, budget_tokens=SEARCHED_TOKENS)
+    async def _words(self, query: str, where: str, within: Sequence[str]) -> str:
+        # Who does not know the hashes of its files is read once for the tree.
+        reads = self.reads if isinstance(self.reads, Versioned) else LoadedTexts(dict(await self._read(within)))
+        finder = Finder(reads, index=self.index, clock=self.clock)
+        ranked = await finder.ranked(query, within=within if where else None)
+        passages = passages_of(ranked, budget_tokens=SEARCHED_TOKENS)
         if not passages:
-            return f"Nothing in {len(texts)} files is about {query[:200]!r}. Try other words, or regex: and a pattern."
+            searched = ranked.coverage.files
+            return f"Nothing in {searched} files is about {query[:200]!r}. Try other words, or regex: and a pattern."
         parts: list[str] = []
         for p in passages:
             lines = enumerate(p.text.split("\n"), p.start_line)
@@ -268,22 +258,6 @@ class Explorer:
                 "To see others, narrow the pattern, or name a folder or file with in:"
             )
         return "\n".join([f"{head}.", *rows])
-
-
-@dataclass(frozen=True, slots=True)
-class _LoadedTexts:
-    """Texts that were read already, as ``Reads``."""
-
-    texts: Mapping[str, bytes]
-
-    async def files(self) -> Sequence[str]:
-        return tuple(self.texts)
-
-    async def read(self, path: str) -> bytes:
-        return self.texts[path]
-
-    async def read_many(self, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:
-        return {path: self.texts[path] for path in paths if len(self.texts[path]) <= limit}
 
 
 def _plain(path: str) -> str:

@@ -55,6 +55,12 @@ class Store:
         """Fetch from now on with the credential that ``authorise`` has for an address, where it has one."""
         self._authorise = authorise
 
+    def beside(self, root: Path) -> "Store":
+        """A store of another folder, under the same permit and credentials."""
+        store = Store(root, most=self._most)
+        store._permit, store._authorise = self._permit, self._authorise
+        return store
+
     def ensure_permitted(self, repo: str, source: SourceRepository) -> None:
         """Raise ``repo_refused`` when something that is opened for a repository may not be."""
         if self._permit is not None:
@@ -158,6 +164,11 @@ class Store:
         """Paths of all files of a tree, sorted. Names that are not UTF-8 are left out: nobody could name them."""
         with self._reading(run) as folder:
             return await trees.files(folder, tree)
+
+    async def versions(self, run: str, tree: str) -> dict[str, str]:
+        """The hash of the content of every file of a tree, by its path; see ``files``."""
+        with self._reading(run) as folder:
+            return await trees.versions(folder, tree)
 
     async def read(self, run: str, tree: str, path: str, limit: int = 8 << 20) -> bytes:
         """Bytes of one file of a tree; of a symbolic link, where it points.

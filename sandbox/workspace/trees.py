@@ -30,9 +30,19 @@ _DIFF = 1 << 30
 
 async def files(folder: Path, tree: str) -> tuple[str, ...]:
     """See ``Store.files``."""
+    return tuple(name for name, _ in await _blobs(folder, tree))
+
+
+async def versions(folder: Path, tree: str) -> dict[str, str]:
+    """See ``Store.versions``."""
+    return {name: content.decode() for name, content in await _blobs(folder, tree)}
+
+
+async def _blobs(folder: Path, tree: str) -> list[tuple[str, bytes]]:
     out = await git(folder, "ls-tree", "-r", "-z", "--full-tree", object_id(tree), most=LISTING)
     entries = (line.split(b"\t", 1) for line in out.split(b"\0") if line)
-    return tuple(name for meta, raw in entries if meta.split()[1] == b"blob" and (name := _text(raw)) is not None)
+    parts = ((meta.split(), raw) for meta, raw in entries)
+    return [(name, meta[2]) for meta, raw in parts if meta[1] == b"blob" and (name := _text(raw)) is not None]
 
 
 async def read(folder: Path, tree: str, path: str, limit: int) -> bytes:

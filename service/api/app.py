@@ -10,7 +10,18 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 
 from service.a2a.http import A2aResponse, agent_card, open_a2a
-from service.api import approvals, confirm_page, event_streaming, keys, operations, results, runs, store, threads
+from service.api import (
+    approvals,
+    confirm_page,
+    event_streaming,
+    keys,
+    operations,
+    results,
+    runs,
+    search,
+    store,
+    threads,
+)
 from service.api.assistants import crons
 from service.api.assistants import routes as assistants
 from service.api.dependencies import Caller
@@ -41,7 +52,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
     langgraph = (assistants, threads, crons, runs, event_streaming, store)
-    for part in (operations, *langgraph, approvals, confirm_page, results, completions, responses, keys):
+    for part in (operations, *langgraph, approvals, confirm_page, results, search, completions, responses, keys):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)

@@ -24,6 +24,7 @@ from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
 from nodes._masking import Masks
 from nodes._rating import Reviser
+from retrieval import IndexFolder
 from risk import RiskEngine
 from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
@@ -32,6 +33,7 @@ from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine
 from service.runs.fenced_backend import FencedBackend
 from service.runs.runs import Run, RunLeases, Runs
+from service.search import RepositorySearch
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
@@ -74,6 +76,7 @@ class Application:
     revise: Reviser
     forges: Forges
     """Those that are configured."""
+    search: RepositorySearch
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
@@ -226,6 +229,7 @@ def _assemble(  # noqa: PLR0917
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks = Masks(store, personal=settings.mask_personal)
+    indexes = IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     publisher = open_publisher(forges, store, clock, stack.push_async_callback)
@@ -234,6 +238,7 @@ def _assemble(  # noqa: PLR0917
         selection,
         tools=tools,
         masks=masks,
+        indexes=indexes,
         workspaces=workspaces,
         environments=environments,
         ballots=ballots,
@@ -257,6 +262,7 @@ def _assemble(  # noqa: PLR0917
         selection=selection,
         audit=audit,
         revise=revise,
+        search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
         forges=publisher.forges,
     )
 

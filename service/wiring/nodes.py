@@ -19,6 +19,7 @@ from nodes.receive import EnvironmentSetup, Receiver
 from nodes.replan import Replanner
 from nodes.review import Reviewer
 from nodes.wait import Waiter
+from retrieval import IndexFolder
 from sandbox import Workspaces
 from sandbox.environments import Environments
 from service.settings import Settings
@@ -35,6 +36,7 @@ def build_nodes(
     selection: ModelSelection,
     *,
     masks: Masks,
+    indexes: IndexFolder,
     workspaces: Workspaces,
     environments: Environments | None = None,
     ballots: Ballots,
@@ -52,6 +54,7 @@ def build_nodes(
         workspaces=workspaces,
         store=store,
         masks=masks,
+        indexes=indexes,
         engine=risk,
         require=require,
         ballots=ballots,
@@ -68,8 +71,9 @@ def build_nodes(
             clock=clock,
             tracer=spans.tracer,
             test_minutes=settings.test_minutes,
+            indexes=indexes,
         ),
-        execute=build_executor(settings, changes, selection, RecentTrees(store, masks), clock, tools),
+        execute=build_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock, tools),
         observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock

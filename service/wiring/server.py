@@ -262,6 +262,7 @@ def _maintenance(  # noqa: PLR0917
         retention=Retention(
             engine=database,
             files=application.store,
+            indexes=application.search.indexes,
             home=settings.home,
             threads=submission.threads,
             turns=submission.turns,

@@ -143,6 +143,7 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /store/items": [{"namespace": ID, "key": ID}, {"namespace": "acme", "key": ID}],
     "GET /v1/usage": [{"run": ID}, {"run": ID, "by": "user"}],
     "GET /threads/{thread_id}/history": [{"before": ID}],
+    "GET /v1/search": [{"query": "nothing", "thread_id": ID}, {"query": ID, "repo": f"/nowhere/{ID}"}],
 }
 
 

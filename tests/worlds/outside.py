@@ -61,8 +61,8 @@ from nodes.coder.candidate_runs import as_diff
 from nodes.coder.command_edits import NamedPaths, asked_for
 from nodes.coder.transcript import without_seconds
 from nodes.review import _ABOUT_TESTS, changed_files
-from retrieval import chunks, index, mentions, repomap, terms, trace
-from retrieval.explore.word_index import WordIndex
+from retrieval import chunks, file_filter, mentions, repomap, terms, trace
+from retrieval.index import analysis, postings
 from risk import RiskEngine, default_rules, read_policy
 from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
@@ -183,12 +183,13 @@ PARSERS = (
         for ending in ("py", "js", "ts", "tsx", "go", "rs", "txt")
     ),
     Parser("retrieval.terms", terms.query_terms),
-    Parser("retrieval.explore.word_index", lambda text: WordIndex().best({"a": 1.0}, {"a": _raw(text)}, keep=3)),
+    Parser("retrieval.index.postings", lambda text: postings.counted(text[:400], _raw(text), {})),
+    Parser("retrieval.file_filter", file_filter.path_weight),
     Parser("retrieval.repomap", repomap.uses_of),
     Parser("retrieval.trace", trace.locations),
     Parser("retrieval.trace", trace.named),
     Parser("retrieval.trace", lambda text: mentions.mentions(text, (), ("a.py", "b/a.py"))),
-    Parser("retrieval.index", lambda text: index.index_file("a.txt", text)),
+    Parser("retrieval.index.analysis", lambda text: analysis.index_file("a.txt", text)),
     Parser("risk.shell", lambda text: ENGINE.command(text[:LINE])),
     Parser(
         "risk.programs.argument_kinds",

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import Refused
-from retrieval import Finder, IndexCache, Passage
+from retrieval import CodeIndex, Finder, Passage
 
 LEDGER = '''"""Lots of stock."""
 
@@ -85,6 +85,13 @@ async def test_a_failure_brings_the_line_that_failed_and_what_it_uses() -> None:
     assert "def issue" in issue.text
 
 
+async def test_named_files_and_what_the_failing_lines_use_are_found_among_many() -> None:
+    tree = {f"m{n}.py": b"def f():\n    return wrong\n" for n in range(300)}
+    tree |= {"test_x.py": b"\n\n\nassert reclaim(1)\n", "pool.py": b"def reclaim(n):\n    return n\n"}
+    passages = await Finder(Files(tree)).find("it is wrong\ntest_x.py:4: AssertionError", budget_tokens=200)
+    assert [p.path for p in passages][:2] == ["test_x.py", "pool.py"]
+
+
 async def test_a_hint_brings_a_file_that_no_word_leads_to() -> None:
     found = await Finder(Files(SHOP)).find("zzz", hints=["money.py"], budget_tokens=300)
     assert found[0].path == "src/money.py"
@@ -123,24 +130,14 @@ async def test_time_ends_the_reading_not_the_search() -> None:
     assert found
 
 
-async def test_a_cache_that_is_shared_saves_the_second_reading() -> None:
-    cache = IndexCache()
-    first = await Finder(Files(SHOP), cache=cache).find("oldest lots", budget_tokens=400)
-    kept = cache.index("src/ledger.py", SHOP["src/ledger.py"])
-    again = await Finder(Files(SHOP), cache=cache).find("oldest lots", budget_tokens=400)
-    assert first == again
-    assert cache.index("src/ledger.py", SHOP["src/ledger.py"]) is kept
-    assert cache.index("src/ledger.py", b"x = 1\n") is not kept
-
-
-def test_a_cache_forgets_the_least_used() -> None:
-    cache = IndexCache(most_bytes=250)
-    one = cache.index("1.py", b"a" * 100)
-    two = cache.index("2.py", b"b" * 100)
-    assert cache.index("1.py", b"a" * 100) is one
-    cache.index("3.py", b"c" * 100)
-    assert cache.index("1.py", b"a" * 100) is one
-    assert cache.index("2.py", b"b" * 100) is not two
+async def test_an_index_that_is_shared_saves_the_second_counting() -> None:
+    index = CodeIndex()
+    first = await Finder(Files(SHOP), index=index).ranked("oldest lots")
+    again = await Finder(Files(SHOP), index=index).ranked("oldest lots")
+    changed = await Finder(Files({**SHOP, "src/money.py": b"x = 1\n"}), index=index).ranked("oldest lots")
+    assert first.chunks == again.chunks
+    assert [each.coverage.added for each in (first, again, changed)] == [4, 0, 1]
+    index.close()
 
 
 async def test_the_map_shows_what_the_repository_leans_on() -> None:
