@@ -21,7 +21,7 @@ from nodes._events import announce
 from nodes._masking import Masks, unmasked
 from nodes._models import Require
 from nodes._rating import denied, rate, ruled, shell_arguments
-from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of, lane_of, shown_by
+from nodes.coder.slices import ExecuteInput, ExecuteUpdate, lane_of, shown_by
 from retrieval import IndexFolder
 from risk import RiskEngine
 from sandbox import REPO, Deliverable, Snapshot, Store, Workspace, Workspaces
