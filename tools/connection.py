@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -114,29 +114,24 @@ class ServerConnection:
         """Call a tool, once, and say what came of it, whatever that is."""
         client, began = await self.client(), time.monotonic()
         self._busy += 1
-        text = code = ""
         try:
             async with asyncio.timeout(self.config.timeout_s):
                 answer = await client.call_tool(tool, arguments)
             document: Answer = answer.model_dump(mode="json", by_alias=True)
             text = answer_text(document, hidden={value: name for name, value in self.credentials.items() if value})
-            code = "tool_failed" if document.get("isError") else ""
+            failed = bool(document.get("isError"))
+            result = ToolResult(text=text, ok=False, code="tool_failed") if failed else ToolResult(text=text)
         except TimeoutError:
-            code, text = "tool_timeout", f"No answer in {self.config.timeout_s:g} s. It may or may not have been done."
+            words = f"No answer in {self.config.timeout_s:g} s. It may or may not have been done."
+            result = ToolResult(text=words, ok=False, code="tool_timeout")
         except Exception as error:  # noqa: BLE001  a server may answer anything, and the SDK raise anything
-            number = getattr(error, "code", None)
-            if isinstance(number, int) and number not in {_CLOSED, _TIMEOUT}:
-                code, text = "tool_failed", answer_text({"content": [{"type": "text", "text": str(error)}]})
-            elif number is None and not isinstance(error, OSError):
-                code, text = "tool_answer_invalid", f"Its answer cannot be read ({type(error).__name__})."
-            else:
-                code, text = "tool_server_gone", "The server went away before it answered. It may have been done."
+            result = without_answer(error)
         finally:
             self._busy -= 1
             self.used_at = time.monotonic()
-        if code not in {"", "tool_failed"}:
+        if result.code not in {"", "tool_failed"}:
             self.abandon()  # who is late or garbled with one answer is not asked for the next
-        return ToolResult(text=text, ok=not code, code=code, duration_ms=(time.monotonic() - began) * 1_000)
+        return replace(result, duration_ms=(time.monotonic() - began) * 1_000)
 
     def abandon(self) -> None:
         """Use it no more; its task ends it."""
@@ -208,6 +203,19 @@ class ServerConnection:
                     yield streams
 
         return quiet()
+
+
+def without_answer(error: Exception) -> ToolResult:
+    """What came of a call that ended with an error of the SDK's: the server's own word, or none."""
+    number = getattr(error, "code", None)
+    if isinstance(number, int) and number not in {_CLOSED, _TIMEOUT}:
+        text = answer_text({"content": [{"type": "text", "text": str(error)}]})
+        return ToolResult(text=text, ok=False, code="tool_failed")
+    if number is None and not isinstance(error, OSError):
+        words = f"Its answer cannot be read ({type(error).__name__}). It may have been done."
+        return ToolResult(text=words, ok=False, code="tool_answer_invalid")
+    words = "The server went away before it answered. It may have been done."
+    return ToolResult(text=words, ok=False, code="tool_server_gone")
 
 
 def bounded_transport() -> "httpx2.AsyncBaseTransport":

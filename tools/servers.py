@@ -73,7 +73,7 @@ class McpServers:
         connection = self._connection(run, server, config)
         offer = (await self._offers(connection, config)).get(tool)
         if (wrong := wrong_with(rule, offer)) or offer is None:
-            raise Refused(_WRONG[wrong].format(f"{server}.{tool}"), code=wrong, hint=_NAMED_ANEW)
+            raise Refused(_KIND[wrong].format(f"{server}.{tool}"), code=wrong, hint=_NAMED_ANEW)
         return ConnectedCall(connection, offer)
 
     async def close(self) -> None:
@@ -152,7 +152,7 @@ def wrong_with(rule: ToolRule, offer: OfferedTool | None) -> str:
     return "" if rule.pin == offer.pin else "tool_changed"
 
 
-_WRONG = {
+_KIND: dict[str, str] = {
     "tool_gone": "The server of {} does not have that tool any more, or has it twice.",
     "tool_unpinned": "{} is named without a pin, so it is not allowed yet.",
     "tool_changed": "{} does not say of itself what it said when it was allowed.",

@@ -19,8 +19,6 @@ from nodes.coder.slices import ExecuteInput, ExecuteUpdate
 from nodes.coder.transcript import cut_output
 from tools import OfferedTool, PreparedCall, ToolResult, ToolServers, framed, shown_offers
 
-UNKNOWN = "tool_outcome_unknown"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCalls:
@@ -70,7 +68,11 @@ class ToolCalls:
         ballot = await self.changes.ballots.get(verdict.ballot, state["org"])
         if ballot.run == state["run"] and ballot.state in {"consumed", "executed", "failed"}:
             # Used up by this very turn before a crash: what came of it was lost with the process.
-            announce("note", "A call of a tool was begun before, and what came of it is not known.", code=UNKNOWN)
+            announce(
+                "note",
+                "A call of a tool was begun before, and what came of it is not known.",
+                code="tool_outcome_unknown",
+            )
             return await self._saved(state, with_outcome_lost(attempt))
         try:
             call = await self.servers.prepared(state["run"], state["org"], action.server, action.tool)
@@ -190,4 +192,4 @@ def with_outcome_lost(attempt: Attempt) -> Attempt:
         "This call was begun, and then the process stopped: what came of it is not known. It was not made again. Look "
         "whether it was done, with a tool that reads, before you decide what to do."
     )
-    return replace(attempt, turn=replace(turn, result=words, ok=False, code=UNKNOWN))
+    return replace(attempt, turn=replace(turn, result=words, ok=False, code="tool_outcome_unknown"))

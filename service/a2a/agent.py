@@ -185,10 +185,11 @@ class TaskAgent(RequestHandler):
         size = min(params.page_size or PAGE, PAGE)
         rows = await self.at.application.engine.runs.list(org=principal.org, limit=size)
         wanted = [row for row in rows if not params.context_id or row.id == params.context_id]
+        states = {row.id: await self._state(row.id, row.status) for row in wanted}
         tasks = [
-            pb.Task(id=row.id, context_id=row.id, status=pb.TaskStatus(state=STATES[row.status]))
-            for row in wanted
-            if not params.status or STATES[row.status] == params.status
+            pb.Task(id=run, context_id=run, status=pb.TaskStatus(state=state))
+            for run, state in states.items()
+            if not params.status or state == params.status
         ]
         return pb.ListTasksResponse(tasks=tasks, page_size=size, total_size=len(tasks))
 
@@ -287,7 +288,7 @@ class TaskAgent(RequestHandler):
             words = str(whole["answer_markdown"] or f"{whole['message'] or ''} {whole['hint'] or ''}".strip())
         if whole["code"]:
             metadata["code"] = whole["code"]
-        state = STATES[status]
+        state = await self._state(run, status)
         return pb.Task(
             id=run,
             context_id=run,
@@ -295,6 +296,14 @@ class TaskAgent(RequestHandler):
             artifacts=await self._artifacts(principal, standing) if artifacts else [],
             metadata=metadata,
         )
+
+    async def _state(self, run: str, status: Status) -> Any:
+        """The state of a task; one that was stopped is CANCELED here, although a message goes on with it."""
+        if status == "paused":
+            newest = await self.at.turns.of(run, limit=1)
+            if newest and await self.at.turns.was_stopped(newest[0].id):
+                return pb.TASK_STATE_CANCELED
+        return STATES[status]
 
     async def _artifacts(self, principal: Principal, standing: RunState) -> list[pb.Artifact]:
         """The diff so far, and what proves it."""

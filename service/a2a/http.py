@@ -50,14 +50,16 @@ def new_dispatcher(at: ServerContext) -> "tuple[JsonRpcDispatcher, dict[str, Any
     from a2a.server.request_handlers.response_helpers import agent_card_to_dict  # noqa: PLC0415
     from a2a.server.routes.common import DefaultServerCallContextBuilder  # noqa: PLC0415
     from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher  # noqa: PLC0415
+    from a2a.utils.constants import VERSION_HEADER  # noqa: PLC0415
 
     from service.a2a.agent import TaskAgent, new_card  # noqa: PLC0415
 
     class CallerContextBuilder(DefaultServerCallContextBuilder):
         def build(self, request: Request) -> ServerCallContext:
             context = super().build(request)
-            # Not the headers: a key is nobody's business behind the door.
-            context.state = {CALLER: request.scope[CALLER]}
+            # Of the headers the version alone: a key is nobody's business behind the door.
+            headers = {name: text for name, text in request.headers.items() if name == VERSION_HEADER.lower()}
+            context.state = {CALLER: request.scope[CALLER], "headers": headers}
             return context
 
     agent = TaskAgent(at, lambda context: context.state[CALLER])

@@ -24,9 +24,9 @@ EXTRAS = {
 }
 """Imported where they are used and only when they are there."""
 BROUGHT = {
+    "google-api-core": "a2a-sdk",
     "httpx2": "langchain-openai",
     "mcp-types": "mcp",
-    "protobuf": "a2a-sdk",
     "openai": "langchain-openai",
     "ormsgpack": "langgraph",
     "pydantic-core": "pydantic",

@@ -189,9 +189,15 @@ async def test_another_organisations_task_does_not_exist(service: Served) -> Non
                     await theirs.cancel_task(pb.CancelTaskRequest(id=run))
                 with pytest.raises(TaskNotFoundError):
                     await task(theirs, saying("and more", run))
-                with pytest.raises(TaskNotFoundError):
-                    _ = [each async for each in theirs.subscribe(pb.SubscribeToTaskRequest(id=run))]
             assert not (await theirs.list_tasks(pb.ListTasksRequest())).tasks
+
+
+async def test_nobody_listens_to_another_organisations_task(service: Served) -> None:
+    thread, _ = await paused(service)
+    async with client(service, await program(service, org="other")) as theirs:
+        for run in (thread, "0" * 36):
+            with pytest.raises(TaskNotFoundError):
+                _ = [each async for each in theirs.subscribe(pb.SubscribeToTaskRequest(id=run))]
 
 
 async def test_what_is_not_done_is_refused_in_the_protocols_words(service: Served) -> None:
