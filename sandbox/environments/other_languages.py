@@ -74,8 +74,11 @@ def node(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None
     elif "yarn.lock" in paths:
         berry = ".yarnrc.yml" in paths or (asked is not None and asked[1] == "yarn" and not asked[2].startswith("1"))
         tool, lock = ("@yarnpkg/cli-dist" if berry else "yarn@1"), "yarn.lock"
-        commands = ("yarn install --immutable",) if berry else ("yarn install --frozen-lockfile --silent",)
-        commands = (*commands, "yarn install")
+        # Its own default is another name for npm's registry, which need not be one that may be reached.
+        own = 'YARN_NPM_REGISTRY_SERVER="$(npm config get registry)" ' if berry else ""
+        told = "" if berry else ' --registry "$(npm config get registry)"'
+        words = "--immutable" if berry else "--frozen-lockfile --silent"
+        commands = (f"{own}yarn install {words}{told}", f"{own}yarn install{told}")
     else:
         tool, lock = "", next((name for name in NODE_FILES[1:3] if name in paths), "")
         commands = ("npm ci --no-audit --no-fund --loglevel=error",) if lock else ()

@@ -92,9 +92,11 @@ def locked_steps(texts: Mapping[str, str], project: PythonProject) -> Iterator[S
     if not lock:
         return
     tool = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipenv"}[lock]
+    # With the versions that its authors tried: a newer one of its libraries has broken it before.
+    wanted = "'pdm[locked]'" if tool == "pdm" else tool
     yield SetupStep(
         title=f"Install {tool}",
-        commands=(f"python3 -m venv {_TOOLS} && {_TOOLS}/bin/python -m pip install --quiet {tool}",),
+        commands=(f"python3 -m venv {_TOOLS} && {_TOOLS}/bin/python -m pip install --quiet {wanted}",),
         reason=lock,
     )
     named = [word for name in groups for word in ("--group", name)]
