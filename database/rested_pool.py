@@ -26,7 +26,11 @@ async def rest(connection: RestedConnection) -> None:
 
 
 async def ensure_alive(connection: RestedConnection) -> None:
-    """Ask one that rested. Raises what the driver raises for a dead one; the pool takes another one then."""
+    """Ask one that rested; the pool takes another one in place of a dead one.
+
+    Raises:
+        psycopg.Error: it is dead.
+    """
     if connection.rested_at is not None and time.monotonic() - connection.rested_at >= RESTED_S:
         checked: Any = AsyncConnectionPool
         await checked.check_connection(connection)
