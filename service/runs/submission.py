@@ -110,8 +110,7 @@ class Submission:
     ) -> Submitted:
         """Accept a run; checked here, so that a mistake is told at once. ``heard`` False: nobody wants its stream.
 
-        ``protocol``: it is heard by the event streaming protocol, too. Raises ``Refused`` for anything the client can put
-        right; nothing was started then.
+        ``protocol``: the event streaming protocol hears it, too. Raises ``Refused`` for mistakes; nothing is started then.
         """
         ask.ensure_supported()
         key, modes = idempotency_key(once, thread_id, ask) if once else None, list(ask.modes) if heard else []
