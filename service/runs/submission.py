@@ -110,7 +110,7 @@ class Submission:
     ) -> Submitted:
         """Accept a run; checked here, so that a mistake is told at once. ``heard`` False: nobody wants its stream.
 
-        ``protocol``: the event streaming protocol hears it, too. Raises ``Refused`` for mistakes; nothing is started then.
+        ``protocol``: the event streaming protocol hears it, too. Raises ``Refused`` for a mistake; nothing is started.
         """
         ask.ensure_supported()
         key, modes = idempotency_key(once, thread_id, ask) if once else None, list(ask.modes) if heard else []
