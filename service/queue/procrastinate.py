@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from procrastinate import App, PsycopgConnector, RetryDecision
@@ -18,10 +18,9 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from psycopg import AsyncConnection, OperationalError
-from psycopg_pool import AsyncConnectionPool
 
 from database import DatabaseUnavailable
-from database.psycopg_pool import RestedConnection, ensure_alive, rest
+from database.rested_pool import pool_of
 
 QUEUE, TASK = "turns", "advance"
 SOON_S, AT_MOST_S = 0.5, 300.0
@@ -140,12 +139,6 @@ def _answering() -> Generator[None]:
 async def commit_each(connection: AsyncConnection[Any]) -> None:
     """Each of the queue's statements is a transaction of its own: it needs no other trips."""
     await connection.set_autocommit(True)
-
-
-def pool_of(**options: Any) -> AsyncConnectionPool[Any]:
-    """The queue's pool; its connections are asked whether they are there only when nobody used them for a while."""
-    rested = {"connection_class": RestedConnection, "reset": rest, "check": ensure_alive}
-    return cast("Any", AsyncConnectionPool)(**{**options, **rested})
 
 
 async def hand_over(url: str, turn: str, *, org: str, thread: str) -> None:

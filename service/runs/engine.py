@@ -243,10 +243,7 @@ class RunEngine:
         try:
             with metered() as meter:
                 start, before = await self._input(run, generation, config)
-                fresh = generation == 1 and run.forked_from is None
-                async with self._overlapping(
-                    StepEffects(run.id, self.leases, meter), generation, listeners, fresh=fresh
-                ):
+                async with self._overlapping(run, generation, meter, listeners):
                     await self._listen(run, start, config, listeners)
         except GraphDrained:
             return AdvanceOutcome(status="pending")

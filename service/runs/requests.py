@@ -3,6 +3,8 @@
 There is one fixed assistant of the coding graph for each sandbox profile; clients make others.
 """
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, cast
@@ -180,6 +182,12 @@ def checked_modes(modes: Sequence[str]) -> tuple[str, ...]:
     if unknown := sorted(set(modes) - MODES):
         raise refuse("request_invalid", f"There is no stream mode {unknown[0]!r}.")
     return tuple(dict.fromkeys(modes))
+
+
+def idempotency_key(once: str, thread_id: str | None, ask: RunAsk) -> str:
+    """What a turn is known by: the same key with another request is refused, so what was asked is part of it."""
+    request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
+    return f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
 
 
 def wished(input_: Mapping[str, Any] | None) -> str:

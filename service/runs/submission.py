@@ -5,7 +5,6 @@ A thread is woken once for one reason, whoever notices it and however late: the 
 
 import asyncio
 import hashlib
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,6 +35,7 @@ from service.runs.requests import (
     AssistantSource,
     RunAsk,
     fixed_assistant,
+    idempotency_key,
     read_task,
     wished,
 )
@@ -110,17 +110,11 @@ class Submission:
     ) -> Submitted:
         """Accept a run; checked here, so that a mistake is told at once. ``heard`` False: nobody wants its stream.
 
-        ``protocol``: it is heard by the event streaming protocol, too.
-
-        Raises:
-            Refused: for anything the client can put right; nothing was started then.
+        ``protocol``: the event streaming protocol hears it, too. Raises ``Refused`` for a mistake; nothing is started.
         """
         ask.ensure_supported()
-        key, modes = None, list(ask.modes) if heard else []
+        key, modes = idempotency_key(once, thread_id, ask) if once else None, list(ask.modes) if heard else []
         breaks = ask.breaks(self.engine.graph.nodes.keys() - {"__start__"})
-        if once:  # the same key with another request is refused, so what was asked is part of it
-            request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
-            key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
         # For this process; several are kept in order by the rows: unique ids and keys, and the lease.
         async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
             graph = fixed_assistant(ask.assistant_id) or await self.assistants.get(ask.assistant_id, principal.org)

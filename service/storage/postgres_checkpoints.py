@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from langchain_core.runnables import RunnableConfig
@@ -31,7 +31,7 @@ from psycopg_pool import AsyncConnectionPool
 from typing_extensions import override
 
 from database import DatabaseUnavailable
-from database.psycopg_pool import RestedConnection, ensure_alive, rest
+from database.rested_pool import pool_of
 from service.runs.fenced_backend import StepEffects
 from service.runs.runs import held, lease_lost
 
@@ -334,16 +334,7 @@ async def open_postgres(url: str) -> AsyncGenerator[FencedPostgres]:
     """Open the checkpoints of a database."""
     # As LangGraph's own ``from_conn_string`` opens its connections.
     options: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    pool = cast("Any", AsyncConnectionPool)(
-        url,
-        connection_class=RestedConnection,
-        min_size=1,
-        max_size=MOST_CONNECTIONS,
-        kwargs=options,
-        open=False,
-        reset=rest,
-        check=ensure_alive,
-    )
+    pool = pool_of(url, min_size=1, max_size=MOST_CONNECTIONS, kwargs=options, open=False)
     async with pool:
         saver = FencedPostgres(pool)
         saver.pool, saver.waiting, saver.keeping, saver.overlaps = pool, {}, {}, {}
