@@ -17,7 +17,7 @@ _LITERAL = frozenset({"fence", "code_block"})
 
 def mentioned(comment: str, mention: str) -> str | None:
     """What a comment says to ``mention`` (``@signoff``): all from there to its end. None: it is not for us."""
-    lines = comment.replace("\r\n", "\n").split("\n")
+    lines = _one_line_end(comment).split("\n")
     for token in _blocks("\n".join(lines)):
         if token.type != "paragraph_open" or token.level or token.map is None:
             continue
@@ -31,7 +31,7 @@ def mentioned(comment: str, mention: str) -> str | None:
 
 def visible(text: str) -> str:
     """The text without what no reader sees (comments of HTML), and not longer than is taken over."""
-    whole = text.replace("\r\n", "\n")
+    whole = _one_line_end(text)
     lines, shown, start = whole.split("\n"), list[str](), 0
     for token in _blocks(whole):
         if token.type in _LITERAL and token.map is not None and token.map[0] >= start:
@@ -39,6 +39,11 @@ def visible(text: str) -> str:
             start = token.map[1]
     shown.append(_uncommented("\n".join(lines[start:])))
     return "\n".join(shown).strip()[:MOST_WORDS]
+
+
+def _one_line_end(text: str) -> str:
+    # The parser takes a lone carriage return for a line end, too, and its line numbers count it; NUL it replaces.
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _uncommented(text: str) -> str:

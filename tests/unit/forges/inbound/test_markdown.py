@@ -16,6 +16,7 @@ SAID = {
     "> It adds tax twice.\n\n@signoff fix it": "fix it",
     "@signoff fix it\n\n```py\ntotal()\n```": "fix it\n\n```py\ntotal()\n```",
     "@signoff\r\nfix it": "fix it",
+    "Hello.\r\r@signoff fix it": "fix it",
 }
 NOT_SAID = [
     "> @signoff fix it",
