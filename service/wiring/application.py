@@ -47,7 +47,6 @@ from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine
 from service.runs.fenced_backend import FencedBackend
 from service.runs.runs import Run, RunLeases, Runs
-from service.search import RepositorySearch
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
@@ -56,6 +55,7 @@ from service.wiring.environments import open_environments
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.prompts import prompt_sources
 from service.wiring.sandboxes import open_pool, spec_of
+from service.wiring.search import RepositorySearch
 from service.wiring.telemetry import (
     RunSpans,
     open_audit,
@@ -235,9 +235,10 @@ def _assemble(  # noqa: PLR0917
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store = Store(settings.home / "store")
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
-    masks = Masks(store, personal=settings.mask_personal)
-    indexes = IndexFolder(settings.home / "index")
+    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
+    workspaces = Workspaces(fenced, store, spec, restore=environments.restore if environments is not None else None)
+    stack.push_async_callback(workspaces.close)
+    masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     nodes = build_nodes(
@@ -281,15 +282,6 @@ def _assemble(  # noqa: PLR0917
         revise=revise,
         search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
     )
-
-
-def _workspaces(  # noqa: PLR0917
-    settings: Settings, stack: AsyncExitStack, backend: Backend, store: Store, spec: Spec, spans: Tracing
-) -> tuple[Workspaces, Environments | None]:
-    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
-    workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
-    stack.push_async_callback(workspaces.close)
-    return workspaces, environments
 
 
 def _select_models(  # noqa: PLR0917
