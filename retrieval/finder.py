@@ -96,7 +96,7 @@ class Finder:
         hits = await asyncio.to_thread(self.index.best, weights, versions, keep=CANDIDATES)
         candidates = tuple(dict.fromkeys([*mentioned.files, *hits.files]))[:CANDIDATES]
         records = await self.index.records(reads, versions, candidates)
-        files = [_with_text(record, texts[path]) if path in texts else record for path, record in records.items()]
+        files = [with_text(record, texts[path]) if path in texts else record for path, record in records.items()]
         ranked = await asyncio.to_thread(lambda: tuple(islice(rank(Corpus.of(files, hits), terms, mentioned), RANKED)))
         missing = dict.fromkeys(chunk.path for chunk, _, _ in ranked if not chunk.text)
         texts |= dict(await self._read(reads, [path for path in missing if path not in texts]))
@@ -154,7 +154,7 @@ def passages_of(ranked: RankedChunks, *, budget_tokens: int) -> tuple[Passage, .
     )
 
 
-def _with_text(file: Indexed, data: bytes) -> Indexed:
+def with_text(file: Indexed, data: bytes) -> Indexed:
     lines = data.decode(errors="replace").split("\n")
     return replace(file, chunks=tuple(_with_lines(chunk, lines) for chunk in file.chunks))
 

@@ -23,24 +23,9 @@ from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
 from nodes._masking import Masks
 from nodes._rating import Reviser
-from nodes.ask import Asker
-from nodes.assess import Assessor
-from nodes.coder.changes import ChangeRunner
-from nodes.coder.context import RecentTrees
-from nodes.coder.loops import CandidateLoops
-from nodes.coder.single import SingleAnswer
-from nodes.coder.turns import CoderLoop
-from nodes.deliver import Deliverer
-from nodes.execute import Executor
-from nodes.observe import Observer
-from nodes.plan import Planner
-from nodes.receive import EnvironmentSetup, Receiver
-from nodes.replan import Replanner
-from nodes.review import Reviewer
-from nodes.wait import Waiter
 from retrieval import IndexFolder
 from risk import RiskEngine
-from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
+from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
@@ -53,7 +38,7 @@ from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
 from service.wiring.environments import open_environments
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
-from service.wiring.prompts import prompt_sources
+from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
 from service.wiring.search import RepositorySearch
 from service.wiring.telemetry import (
@@ -61,7 +46,6 @@ from service.wiring.telemetry import (
     open_audit,
     open_tracing,
     scored_when_ended,
-    trace_decision,
     trace_passage,
     witnessed,
 )
@@ -230,14 +214,11 @@ def _assemble(  # noqa: PLR0917
     models: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> Application:
-    pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
+    pool, spec, leases = open_pool(settings, partial(trace_passage, spans)), spec_of(settings), RunLeases()
     stack.push_async_callback(pool.close)
-    backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
-    store = Store(settings.home / "store")
+    backend, store = TracedBackend(backend=pool, tracer=spans.tracer), Store(settings.home / "store")
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
-    workspaces = Workspaces(fenced, store, spec, restore=environments.restore if environments is not None else None)
-    stack.push_async_callback(workspaces.close)
+    workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
@@ -284,6 +265,15 @@ def _assemble(  # noqa: PLR0917
     )
 
 
+def _workspaces(  # noqa: PLR0917
+    settings: Settings, stack: AsyncExitStack, backend: Backend, store: Store, spec: Spec, spans: Tracing
+) -> tuple[Workspaces, Environments | None]:
+    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
+    workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
+    stack.push_async_callback(workspaces.close)
+    return workspaces, environments
+
+
 def _select_models(  # noqa: PLR0917
     settings: Settings,
     stack: AsyncExitStack,
@@ -308,93 +298,4 @@ def _select_models(  # noqa: PLR0917
     )
     return ModelSelection(
         board=board, repair=Repair(), timeout_s=settings.model_timeout_s, coder_dialect=settings.coder_dialect
-    )
-
-
-def _executor(
-    settings: Settings, changes: ChangeRunner, selection: ModelSelection, trees: RecentTrees, clock: Clock
-) -> Executor:
-    says = prompt_sources(settings)
-    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees)
-    seconds, judging = settings.repair_seconds, says["judge"]
-    single = SingleAnswer(
-        changes=changes,
-        roster=selection,
-        prompt=says["execute"],
-        judging=judging,
-        clock=clock,
-        trees=trees,
-        provider_seconds=seconds,
-    )
-    return Executor(
-        changes=changes,
-        roster=selection,
-        loop=loop,
-        candidates=CandidateLoops(
-            changes=changes, roster=selection, loop=loop, judging=judging, clock=clock, repair_seconds=seconds
-        ),
-        single=single,
-        clock=clock,
-    )
-
-
-def build_nodes(
-    settings: Settings,
-    selection: ModelSelection,
-    *,
-    masks: Masks,
-    indexes: IndexFolder,
-    workspaces: Workspaces,
-    environments: Environments | None = None,
-    ballots: Ballots,
-    spans: Tracing,
-    revise: Reviser,
-    clock: Clock = now,
-    resume_votes_as: Voter | None = None,
-) -> Nodes:
-    """Build the nodes, each with what it works with."""
-    store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
-    decided, set_up = partial(trace_decision, spans), EnvironmentSetup(environments=environments, tracer=spans.tracer)
-    changes = ChangeRunner(
-        workspaces=workspaces,
-        store=store,
-        masks=masks,
-        engine=risk,
-        require=require,
-        ballots=ballots,
-        tracer=spans.tracer,
-        indexes=indexes,
-    )
-    return Nodes(
-        receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up),
-        plan=Planner(
-            workspaces=workspaces,
-            store=store,
-            masks=masks,
-            roster=selection,
-            prompt=says["plan"],
-            clock=clock,
-            tracer=spans.tracer,
-            indexes=indexes,
-        ),
-        execute=_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock),
-        observe=Observer(prompt=says["observe"], result=says["result"]),
-        replan=Replanner(
-            workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
-        ),
-        review=Reviewer(
-            workspaces=workspaces,
-            store=store,
-            masks=masks,
-            roster=selection,
-            engine=risk,
-            prompt=says["review"],
-            clock=clock,
-            tracer=spans.tracer,
-        ),
-        assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
-        ask=Asker(ballots=ballots, masks=masks),
-        wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=decided),
-        deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
-        tracer=spans.tracer,
     )
