@@ -58,7 +58,6 @@ class Application:
     """Everything a command needs, opened."""
 
     settings: Settings
-    org: str
     engine: RunEngine
     nodes: Nodes
     """Of the engine's graph."""
@@ -76,6 +75,10 @@ class Application:
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
     """libpq's URL of the PostgreSQL server; None: SQLite."""
+
+    @property
+    def org(self) -> str:
+        return self.settings.org
 
     async def metrics_page(self, runs: Mapping[str, int]) -> tuple[bytes, str]:
         """Body and content type of ``/metrics``."""
@@ -237,7 +240,6 @@ def _assemble(  # noqa: PLR0917
     )
     return Application(
         settings=settings,
-        org=settings.org,
         engine=RunEngine(
             graph=coding(nodes, checkpointer=None if served_to else storage.saver),  # that server brings its own
             runs=Runs(engine=storage.engine),
