@@ -3,7 +3,7 @@
 from retrieval.bm25 import text_scores
 from retrieval.contract import Passage, Reads, ReadsMany, Versioned
 from retrieval.explore import Explorer
-from retrieval.finder import Finder, Ranked, passages_of
+from retrieval.finder import Finder, RankedChunks, passages_of
 from retrieval.index import CodeIndex, Coverage, IndexFolder, Progress
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "IndexFolder",
     "Passage",
     "Progress",
-    "Ranked",
+    "RankedChunks",
     "Reads",
     "ReadsMany",
     "Versioned",

@@ -29,7 +29,7 @@ AROUND = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked:
+class RankedChunks:
     """What a question led to, before a budget cuts it."""
 
     chunks: tuple[tuple[Chunk, float, str], ...]
@@ -60,14 +60,16 @@ class Finder:
         """
         return passages_of(await self.ranked(query, hints=hints, within=within), budget_tokens=budget_tokens)
 
-    async def ranked(self, query: str, *, hints: Sequence[str] = (), within: Sequence[str] | None = None) -> Ranked:
+    async def ranked(
+        self, query: str, *, hints: Sequence[str] = (), within: Sequence[str] | None = None
+    ) -> RankedChunks:
         """Return the chunks that a question is about, best first, and what of the tree was searched."""
         try:
             return await self._ranked(query, hints, within)
         except IndexLost:
             return await self._ranked(query, hints, within)
 
-    async def _ranked(self, query: str, hints: Sequence[str], within: Sequence[str] | None) -> Ranked:
+    async def _ranked(self, query: str, hints: Sequence[str], within: Sequence[str] | None) -> RankedChunks:
         reads, versions, mentioned = await self._tree(query, hints)
         private = await reads.private() if isinstance(reads, Versioned) else frozenset[str]()
         if within is not None:
@@ -94,7 +96,7 @@ class Finder:
         hits = await asyncio.to_thread(self.index.best, weights, versions, keep=CANDIDATES)
         candidates = tuple(dict.fromkeys([*mentioned.files, *hits.files]))[:CANDIDATES]
         records = await self.index.records(reads, versions, candidates)
-        files = [_with_text(record, texts[path]) if path in texts else record for path, record in records.items()]
+        files = [with_text(record, texts[path]) if path in texts else record for path, record in records.items()]
         ranked = await asyncio.to_thread(lambda: tuple(islice(rank(Corpus.of(files, hits), terms, mentioned), RANKED)))
         missing = dict.fromkeys(chunk.path for chunk, _, _ in ranked if not chunk.text)
         texts |= dict(await self._read(reads, [path for path in missing if path not in texts]))
@@ -103,7 +105,9 @@ class Finder:
             (chunk if chunk.text else _with_lines(chunk, lines.get(chunk.path, ())), score, why)
             for chunk, score, why in ranked
         )
-        return Ranked(chunks=tuple(entry for entry in chunks if entry[0].text), mentioned=mentioned, coverage=coverage)
+        return RankedChunks(
+            chunks=tuple(entry for entry in chunks if entry[0].text), mentioned=mentioned, coverage=coverage
+        )
 
     async def map(self, *, focus: Sequence[str] = (), budget_tokens: int) -> str:
         """Return an outline of the tree: its weightiest files and what they define, seen from ``focus`` (paths)."""
@@ -130,7 +134,7 @@ class Finder:
         return await BoundedReader(reads=reads, clock=self.clock).texts(paths, until=self.clock() + self.seconds)
 
 
-def passages_of(ranked: Ranked, *, budget_tokens: int) -> tuple[Passage, ...]:
+def passages_of(ranked: RankedChunks, *, budget_tokens: int) -> tuple[Passage, ...]:
     """Fill a budget of tokens with the best chunks, neighbours joined."""
     lines: dict[str, dict[int, str]] = {}
     for chunk, _, _ in ranked.chunks:
@@ -150,7 +154,7 @@ def passages_of(ranked: Ranked, *, budget_tokens: int) -> tuple[Passage, ...]:
     )
 
 
-def _with_text(file: Indexed, data: bytes) -> Indexed:
+def with_text(file: Indexed, data: bytes) -> Indexed:
     lines = data.decode(errors="replace").split("\n")
     return replace(file, chunks=tuple(_with_lines(chunk, lines) for chunk in file.chunks))
 

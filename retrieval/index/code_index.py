@@ -14,17 +14,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
 from retrieval.contract import Reads
 from retrieval.file_filter import is_minified
 from retrieval.file_reader import BoundedReader
 from retrieval.index.analysis import Indexed, index_file, packed, unpacked, without_text
+from retrieval.index.database import SCHEMA, connected, numbers, transaction
 from retrieval.index.postings import Entry, Segment, best_files, counted
 
-FORMAT = 1
-"""Of the file. One of another format is begun anew."""
 MOST_RECORDS = 12 << 20
 """Bytes of records (packed) that are kept in memory; unpacked they take ten times that."""
 MOST_WORDS = 200_000
@@ -36,20 +35,6 @@ _OWN = 1 << 31
 """Ids of files that are in memory only begin here."""
 _STALE = 20_000
 """File versions of no tree that was asked for, from which on an index that has three times as many is begun anew."""
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS index_of (generation TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS files (
-    id INTEGER PRIMARY KEY, content TEXT NOT NULL, path TEXT NOT NULL, length REAL NOT NULL, skipped TEXT NOT NULL,
-    UNIQUE (content, path)
-);
-CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY, size INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS postings (
-    term TEXT NOT NULL, segment INTEGER NOT NULL, files BLOB NOT NULL, weights BLOB NOT NULL,
-    PRIMARY KEY (term, segment)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS records (file INTEGER PRIMARY KEY, record BLOB NOT NULL);
-"""
-
 Progress = Callable[[int, int], None]
 """Is told how many files of how many are done."""
 Version = tuple[str, str]
@@ -189,7 +174,7 @@ class CodeIndex:
 
             def entries(term: str) -> Iterable[Entry]:
                 for files, weights in db.execute("SELECT files, weights FROM postings WHERE term = ?", (term,)):
-                    yield _array("I", files), _array("f", weights)
+                    yield numbers("I", files), numbers("f", weights)
                 if term in self._segment.entries:
                     yield self._segment.entries[term]
 
@@ -252,7 +237,7 @@ class CodeIndex:
         self._tree = None
 
     def _write(self, files: Sequence[_Counted], versions: Mapping[str, str]) -> None:
-        with self._open() as db, _transaction(db):
+        with self._open() as db, transaction(db):
             # Another process may have made the file anew since it was looked at.
             self._refresh(db)
             if len(self._ids) > 3 * len(versions) + _STALE:
@@ -314,7 +299,7 @@ class CodeIndex:
         with self._lock:
             for path, data in texts:
                 records[path] = index_file(path, data.decode(errors="replace"), known=self._words)
-        with self._open() as db, _transaction(db):
+        with self._open() as db, transaction(db):
             for path, record in records.items():
                 if (file := self._ids.get((versions[path], path))) is None:
                     continue
@@ -357,13 +342,13 @@ class CodeIndex:
         with self._lock:
             try:
                 if self.file is not None and self._memory is None:
-                    with closing(_connected(self.file)) as db:
+                    with closing(connected(self.file)) as db:
                         self._refresh(db)
                         yield db
                     return
                 if self._memory is None:
                     self._memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-                    self._memory.executescript(_SCHEMA)
+                    self._memory.executescript(SCHEMA)
                     self._begin(self._memory)
                 self._refresh(self._memory)
                 yield self._memory
@@ -397,42 +382,3 @@ class CodeIndex:
 
 class IndexLost(Exception):
     """The file of an index is damaged or cannot be written; asking once more is answered from memory."""
-
-
-def _connected(file: Path) -> sqlite3.Connection:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    db = sqlite3.connect(file, timeout=30.0, isolation_level=None, check_same_thread=False)
-    try:
-        # A cache that a power failure damages is made anew: no commit waits for the disk.
-        db.execute("PRAGMA synchronous = OFF")
-        if db.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
-            db.execute("PRAGMA journal_mode = WAL")
-            with _transaction(db):
-                if db.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
-                    for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                        db.execute(f'DROP TABLE "{table}"')
-                    for statement in _SCHEMA.split(";"):
-                        db.execute(statement)
-                    db.execute("INSERT INTO index_of VALUES (?)", (uuid4().hex,))
-                    db.execute(f"PRAGMA user_version = {FORMAT}")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Generator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
-def _array(kind: str, data: bytes) -> "array[Any]":
-    numbers: array[Any] = array(kind)
-    numbers.frombytes(data)
-    return numbers

@@ -9,7 +9,7 @@ from domain.identity import ensure_no_credential
 from sandbox import Pinned, Snapshot
 from service.api.dependencies import Reader, TheContext, answer
 from service.errors import refuse
-from service.search import MOST_TOKENS
+from service.wiring.search import MOST_TOKENS
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 MOST_QUERY = 8_000

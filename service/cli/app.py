@@ -41,7 +41,7 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     ),
     "cancel": CommandEntry("cli.runs", "cancel", "End a run for good; its open approvals are cancelled with it."),
     "trace": CommandEntry("cli.runs", "trace", "Print a run as a tree of spans with durations, tokens and cost."),
-    "search": CommandEntry("cli.search", "search", "Find the passages of a repository that a question is about."),
+    "search": CommandEntry("cli.tasks", "search", "Find the passages of a repository that a question is about."),
     "fix": CommandEntry(
         "cli.fix", "fix", 'Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.'
     ),

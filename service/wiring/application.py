@@ -33,7 +33,6 @@ from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine
 from service.runs.fenced_backend import FencedBackend
 from service.runs.runs import Run, RunLeases, Runs
-from service.search import RepositorySearch
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
@@ -44,6 +43,7 @@ from service.wiring.forges import both, forge_settings, mailing, open_publisher,
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
+from service.wiring.search import RepositorySearch
 from service.wiring.telemetry import (
     RunSpans,
     open_audit,
@@ -61,7 +61,6 @@ class Application:
     """Everything a command needs, opened."""
 
     settings: Settings
-    org: str
     engine: RunEngine
     nodes: Nodes
     """Of the engine's graph."""
@@ -81,6 +80,10 @@ class Application:
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
     """libpq's URL of the PostgreSQL server; None: SQLite."""
+
+    @property
+    def org(self) -> str:
+        return self.settings.org
 
     async def metrics_page(self, runs: Mapping[str, int]) -> tuple[bytes, str]:
         """Body and content type of ``/metrics``."""
@@ -228,8 +231,7 @@ def _assemble(  # noqa: PLR0917
     store, tools = Store(settings.home / "store"), open_tools(settings, stack)
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
-    masks = Masks(store, personal=settings.mask_personal)
-    indexes = IndexFolder(settings.home / "index")
+    masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     publisher = open_publisher(forges, store, clock, stack.push_async_callback)

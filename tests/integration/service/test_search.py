@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service.search import SearchAnswer
 from service.wiring.application import Application, open_application
+from service.wiring.search import SearchAnswer
 from tests.worlds.cli import Cli
 from tests.worlds.house import git, repository, settings
 from tests.worlds.served import Served, served
