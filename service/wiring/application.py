@@ -252,7 +252,6 @@ def _assemble(  # noqa: PLR0917
     )
     return Application(
         settings=settings,
-        org=settings.org,
         engine=_engine(settings, storage, spans, nodes, workspaces, leases, served=served_to is not None, clock=clock),
         nodes=nodes,
         ballots=ballots,
