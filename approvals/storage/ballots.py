@@ -20,7 +20,15 @@ from approvals.pagination import after, known, place
 from approvals.quorum import LIVE, among_several, effective
 from approvals.storage import rows
 from approvals.storage.tables import ballots, kills
-from approvals.storage.unit_of_work import KILLED, BallotUnitOfWork, Journal, Mailing, count, ensure_alive, is_killed
+from approvals.storage.unit_of_work import (
+    KILLED,
+    BallotUnitOfWork,
+    Journal,
+    Mailing,
+    ensure_alive,
+    is_killed,
+    rejections,
+)
 from database import fetch_one, reading, writing
 from domain import Tier
 from domain.decision import BallotState
@@ -46,7 +54,7 @@ class StoredBallots:
         try:
             async with writing(self.engine) as conn:
                 # Before the kill switch: a node that is replayed gets its ballot back, whatever happened since.
-                if already := await rows.read(conn, ballots.c.id == ballot.id):
+                if already := await rows.read_one(conn, ballot.id):
                     return self._ledger.seen(already, request.org)
                 await ensure_alive(conn, request.org, request.run)
                 return await self._ledger.put(
@@ -60,7 +68,7 @@ class StoredBallots:
         c, now = ballots.c, self.clock()
         rejected = and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected")
         if same := await rows.read(conn, and_(rejected, c.action_digest == ballot.action_digest), limit=1):
-            return lifecycle.rejected_again(ballot, same[0], rejects=await count(conn, rejected) + 1)
+            return lifecycle.rejected_again(ballot, same[0], rejects=await rejections(conn, ballot.org, ballot.run) + 1)
         if ballot.state == "pending":
             g = rows.grants.c
             for grant in await rows.read_grants(conn, and_(g.org == ballot.org, g.run == ballot.run, g.uses_left > 0)):
@@ -71,7 +79,7 @@ class StoredBallots:
 
     async def get(self, id: str, org: str) -> Ballot:  # noqa: A002
         async with reading(self.engine) as conn:
-            return self._ledger.seen(await rows.read(conn, ballots.c.id == known(id)), org)
+            return self._ledger.seen(await rows.read_one(conn, known(id)), org)
 
     async def list(
         self,
@@ -107,8 +115,8 @@ class StoredBallots:
         async with self._ledger.changing(id, voter.org, voter.subject, decision.action_digest) as (conn, stored):
             # Inside the transaction, so that this refusal is in the audit like every other.
             now.ensure_not_own(stored)
-            ballot, c = now.ballot(stored), ballots.c
-            rejects = await count(conn, and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected"))
+            ballot = now.ballot(stored)
+            rejects = await rejections(conn, ballot.org, ballot.run)
             voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
             if voted == ballot:
                 return self._ledger.seen((ballot,), ballot.org)

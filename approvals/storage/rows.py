@@ -1,12 +1,13 @@
 """Rows of ballots: from values to columns, and back."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import BigInteger, and_, delete, insert, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, RowMapping, and_, bindparam, delete, insert, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -21,13 +22,31 @@ _ACTION, _RISK, _REQUIREMENT = TypeAdapter(Action), TypeAdapter(Risk), TypeAdapt
 _BALLOT, _VOTE, _GRANT = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant)
 _STRUCTURED: dict[str, TypeAdapter[Any]] = {"action": _ACTION, "risk": _RISK, "requirement": _REQUIREMENT}
 
+# Made once: while a run waits each of them is asked over and over, and making one takes longer than SQLite's answer.
+_BY_ID = select(ballots).where(ballots.c.id == bindparam("ballot"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_VOTES = (
+    select(votes)
+    .where(votes.c.ballot.in_(bindparam("cast_on", expanding=True)))
+    .order_by(votes.c.voted_at, votes.c.person)
+)
+
 
 async def read(
     conn: AsyncConnection, where: ColumnElement[bool], *, lock: bool = False, limit: int | None = None
 ) -> tuple[Ballot, ...]:
     """Ballots with their votes, newest first."""
     query = select(ballots).where(where).order_by(ballots.c.created_at.desc(), ballots.c.id.desc()).limit(limit)
-    rows = (await conn.execute(query.with_for_update() if lock else query)).mappings().all()
+    return await _with_votes(conn, (await conn.execute(query.with_for_update() if lock else query)).mappings().all())
+
+
+async def read_one(conn: AsyncConnection, id_: str, *, lock: bool = False) -> tuple[Ballot, ...]:
+    """The ballot of this id with its votes; empty where there is none."""
+    query = _BY_ID_LOCKED if lock else _BY_ID
+    return await _with_votes(conn, (await conn.execute(query, {"ballot": id_})).mappings().all())
+
+
+async def _with_votes(conn: AsyncConnection, rows: Sequence[RowMapping]) -> tuple[Ballot, ...]:
     cast = await _votes(conn, [row["id"] for row in rows])
     return tuple(_BALLOT.validate_python({**row, "votes": cast.get(row["id"], ())}) for row in rows)
 
@@ -35,9 +54,8 @@ async def read(
 async def _votes(conn: AsyncConnection, ids: list[str]) -> dict[str, tuple[Vote, ...]]:
     if not ids:
         return {}
-    query = select(votes).where(votes.c.ballot.in_(ids)).order_by(votes.c.voted_at, votes.c.person)
     cast: dict[str, tuple[Vote, ...]] = {}
-    for row in (await conn.execute(query)).mappings():
+    for row in (await conn.execute(_VOTES, {"cast_on": ids})).mappings():
         vote = _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)})
         cast[row["ballot"]] = (*cast.get(row["ballot"], ()), vote)
     return cast

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,6 +22,10 @@ from domain import Refused
 
 KILLED = select(exists().where(kills.c.org == bindparam("of"), kills.c.run == bindparam("named")))
 """Made once: it is asked before every step that acts."""
+REJECTED = select(func.count()).where(
+    ballots.c.org == bindparam("of"), ballots.c.run == bindparam("named"), ballots.c.state == "rejected"
+)
+"""Made once: each vote asks it."""
 
 
 class Journal(Protocol):
@@ -54,7 +58,7 @@ class BallotUnitOfWork:
         """Lend the ballot, locked. A refusal inside is recorded, and then raised."""
         refused: Refused | None = None
         async with writing(self.engine) as conn:
-            stored = await rows.read(conn, ballots.c.id == known(id_), lock=True)
+            stored = await rows.read_one(conn, known(id_), lock=True)
             self.seen(stored, org)
             try:
                 async with conn.begin_nested():  # what a refused verb had begun to write is undone
@@ -86,8 +90,9 @@ async def is_killed(conn: AsyncConnection, org: str, run: str) -> bool:
     return bool((await conn.execute(KILLED, {"of": org, "named": run})).scalar_one())
 
 
-async def count(conn: AsyncConnection, where: Any) -> int:
-    return int((await conn.execute(select(func.count()).select_from(ballots).where(where))).scalar_one())
+async def rejections(conn: AsyncConnection, org: str, run: str) -> int:
+    """How often a question of this run was answered with a no."""
+    return int((await conn.execute(REJECTED, {"of": org, "named": run})).scalar_one())
 
 
 async def ensure_alive(conn: AsyncConnection, org: str, run: str) -> None:

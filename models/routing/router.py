@@ -5,7 +5,7 @@ models did in the last hour, and what an answer means in which no model is left.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -94,7 +94,8 @@ def route(
     fitting: list[ModelCard] = []
     out: list[str] = []
     for card in catalogue.models:
-        why = _unfit(card, request, policy or ModelPolicy(), health.get(card.id, "up"), money_left)
+        # The first reason is said.
+        why = next(_unfit(card, request, policy or ModelPolicy(), health.get(card.id, "up"), money_left), "")
         if why:
             out.append(f"{card.id}: {why}")
         else:
@@ -131,28 +132,25 @@ def pick_for(request: RouteRequest, catalogue: Catalogue) -> Pick:
 
 def _unfit(
     card: ModelCard, request: RouteRequest, policy: ModelPolicy, health: Health, money_left: Decimal | None
-) -> str:
-    """Why a model cannot be asked; empty: it can. The first reason is said: rules come before what may change."""
+) -> Iterator[str]:
+    """Why a model cannot be asked; nothing: it can. Rules come before what may change."""
     entitlement = request.entitlement.entitlement
-    too_good = request.override is None and not entitlement.allows(card.tier)
-    ends = f"the policy ends at {entitlement.at_most} for the standing {request.entitlement.name}"
-    reasons = (
-        (request.override not in {None, card.id}, "another model is set for everything"),
-        (request.provider not in {None, card.provider, card.id}, f"it is not of {request.provider}"),
-        (not policy.allows(card.provider, card.id), "the policy does not allow it"),
-        (too_good, ends),
-        (request.role not in card.roles and request.override is None, f"it is no {request.role}"),
-        (health == "down", "it does not answer"),
-        (
-            card.context < request.tokens_in + request.tokens_out,
-            f"its context of {card.context} tokens is too short",
-        ),
-        (
-            money_left is not None and worst_cost(card, request) > money_left,
-            "it could cost more than is left of the budget",
-        ),
-    )
-    return next((reason for holds, reason in reasons if holds), "")
+    if request.override not in {None, card.id}:
+        yield "another model is set for everything"
+    if request.provider not in {None, card.provider, card.id}:
+        yield f"it is not of {request.provider}"
+    if not policy.allows(card.provider, card.id):
+        yield "the policy does not allow it"
+    if request.override is None and not entitlement.allows(card.tier):
+        yield f"the policy ends at {entitlement.at_most} for the standing {request.entitlement.name}"
+    if request.role not in card.roles and request.override is None:
+        yield f"it is no {request.role}"
+    if health == "down":
+        yield "it does not answer"
+    if card.context < request.tokens_in + request.tokens_out:
+        yield f"its context of {card.context} tokens is too short"
+    if money_left is not None and worst_cost(card, request) > money_left:
+        yield "it could cost more than is left of the budget"
 
 
 def worst_cost(card: ModelCard, request: RouteRequest) -> Decimal:

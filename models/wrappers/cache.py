@@ -6,7 +6,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, cast
+from functools import cache
+from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import delete, desc, insert, select, update
@@ -135,9 +136,9 @@ class Cached(Wrapper):
         if reply.finish == "length":
             return reply  # what was cut off is no answer to give again
         if question.tools:
-            answer = TypeAdapter(_Called).dump_json(_Called(text=str(reply.value), calls=reply.tool_calls))
+            answer = _adapter(_Called).dump_json(_Called(text=str(reply.value), calls=reply.tool_calls))
         else:
-            answer = TypeAdapter[T](question.answer).dump_json(reply.value)
+            answer = _adapter(question.answer).dump_json(reply.value)
         alike = {} if self.similar is None else {"group": self.similar.group, "words": self.similar.words}
         await self.answers.put(key, answer.decode(), for_s=self.keep_s, **alike)
         return reply
@@ -147,13 +148,18 @@ class Cached(Wrapper):
         calls: tuple[ToolCall, ...] = ()
         try:
             if question.tools:
-                called = TypeAdapter(_Called).validate_json(text)
+                called = _adapter(_Called).validate_json(text)
                 answer, calls = cast("T", called.text), called.calls
             else:
-                answer = TypeAdapter[T](question.answer).validate_json(text)
+                answer = _adapter(question.answer).validate_json(text)
         except ValidationError:
             return None
         return Reply(value=answer, model=self.name, first_token_ms=0.0, finish="cached", tool_calls=calls)
+
+
+@cache
+def _adapter(answer: type) -> TypeAdapter[Any]:
+    return TypeAdapter(answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,8 @@ def constants(root: Node) -> Values:
 
     Of a variable that the script does not set, nothing is said.
     """
+    if b"$" not in (root.text or b""):
+        return {}  # nothing is expanded, so nobody will ask
     reader = _Reader({}, {}, {}, [])
     try:
         for place in places_of(root):
@@ -251,6 +253,9 @@ def _set_here(assigned: _Place) -> bool:
 
 def alternatives(node: Node, values: Values) -> Iterator[Values]:
     """The ways to read a command in which a variable may hold several things: one for each of them."""
+    if not values:
+        yield values
+        return
     used = {text_of(place.node) for place in places_of(node) if place.node.type == "variable_name"}
     many = [name for name in used if name in values and len(values[name].words) > 1]
     if len(many) == 1 and len(values[many[0]].words) <= _MOST:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import JSON, Column, DateTime, Select, String, Table, delete, insert, select, text, update
+from sqlalchemy import JSON, Column, DateTime, Select, String, Table, bindparam, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -32,6 +32,10 @@ SERVICE_ACCOUNTS = Table(
     Column("seen_at", DateTime(timezone=True), nullable=False),
 )
 _M, _S = MEMBERS.c, SERVICE_ACCOUNTS.c
+_ROLES = select(_M.roles).where(
+    _M.org == bindparam("org", type_=String), _M.subject == bindparam("subject", type_=String)
+)
+"""Built once: each vote asks it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +55,7 @@ class Members:
     async def _known(self, org: str, subject: str) -> Sequence[str] | None:
         """The roles of a member; None for somebody who was never seen, also of those that have none."""
         async with reading(self.engine) as conn:
-            query = select(_M.roles).where(_M.org == org, _M.subject == subject)
-            roles = (await conn.execute(query)).scalar_one_or_none()
+            roles = (await conn.execute(_ROLES, {"org": org, "subject": subject})).scalar_one_or_none()
         return None if roles is None else tuple(roles)
 
     async def seen(self, org: str, subject: str, roles: Sequence[str], *, now: datetime) -> None:

@@ -7,8 +7,9 @@ import os
 import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import String, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -18,6 +19,23 @@ from domain import Requirement, Tier
 from domain.identity import alike
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS, Members
+
+# Each vote asks these some times over: building a statement takes longer than SQLite takes to answer it.
+_ORG: Final = bindparam("org", type_=String)
+_ROLES_OF_KEYS: Final = select(KEYS.c.roles).where(
+    KEYS.c.org == _ORG,
+    KEYS.c.subject == bindparam("subject", type_=String),
+    KEYS.c.personal,
+    KEYS.c.kind == "ak",
+    or_(KEYS.c.expires_at.is_(None), KEYS.c.expires_at > bindparam("now", type_=KEYS.c.expires_at.type)),
+)
+# Ended keys count, too: a team does not become solo again.
+_HOLDERS: Final = select(KEYS.c.subject).where(KEYS.c.org == _ORG, KEYS.c.personal)
+_SEEN: Final = select(MEMBERS.c.subject).where(MEMBERS.c.org == _ORG)
+_PEOPLE_AND_MODE: Final = select(
+    select(func.count()).select_from(_HOLDERS.union(_SEEN).subquery()).scalar_subquery(),
+    select(MODES.c.mode).where(MODES.c.org == _ORG).scalar_subquery(),
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,28 +61,17 @@ class FourEyes:
 
     async def roles(self, subject: str) -> tuple[str, ...]:
         """What the keys say that stand for this person and are good now."""
-        keys = select(KEYS.c.roles).where(
-            KEYS.c.org == self.org,
-            KEYS.c.subject == subject,
-            KEYS.c.personal,
-            KEYS.c.kind == "ak",
-            or_(KEYS.c.expires_at.is_(None), KEYS.c.expires_at > self.clock()),
-        )
+        named = {"org": self.org, "subject": subject, "now": self.clock()}
         async with reading(self.engine) as conn:
-            roles_of_keys = (await conn.execute(keys)).scalars().all()
+            roles_of_keys = (await conn.execute(_ROLES_OF_KEYS, named)).scalars().all()
         return tuple(dict.fromkeys(role for roles in roles_of_keys for role in roles))
 
     async def look(self) -> None:
         """Read the mode, and count the people for as long as there was only one."""
         if self.mode == "team":
             return
-        # Ended keys count, too: a team does not become solo again.
-        holders = select(KEYS.c.subject).where(KEYS.c.org == self.org, KEYS.c.personal)
-        members = select(MEMBERS.c.subject).where(MEMBERS.c.org == self.org)
-        everybody = select(func.count()).select_from(holders.union(members).subquery()).scalar_subquery()
-        mode = select(MODES.c.mode).where(MODES.c.org == self.org).scalar_subquery()
         async with reading(self.engine) as conn:
-            count, known = (await conn.execute(select(everybody, mode))).one()
+            count, known = (await conn.execute(_PEOPLE_AND_MODE, {"org": self.org})).one()
         if known == "team":
             self.several = True
         elif count > 1:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import CroniterError, croniter
 from pydantic import Field
 from sqlalchemy import (
     JSON,
@@ -131,6 +130,8 @@ def next_tick(schedule: str, timezone: str | None, now: datetime) -> datetime | 
 
     An hour that clocks go through twice has the tick of a named hour once. One that they leave out has it at its end.
     """
+    from croniter import CroniterError, croniter  # noqa: PLC0415  a run at a terminal has no schedule
+
     words = schedule.split()
     if not schedule.startswith("@") and len(words) != FIELDS:
         raise refuse("request_invalid", "A schedule has five fields: minute, hour, day, month, day of the week.")

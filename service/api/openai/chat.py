@@ -9,9 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import uuid4
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-
 from domain import SignoffError, Task, Unreadable
 from domain.masking import Echoes, without_echoes, words_of
 from domain.text import json_value
@@ -218,6 +215,8 @@ def read_object(text: str, schema: Mapping[str, Any]) -> tuple[str, str]:
         return "", "it cannot be read as JSON"
     if not schema:
         return words, "" if isinstance(document, dict) else "it is no object"
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  see ``ensure_schema``
+
     try:
         error = next(iter(Draft202012Validator(schema).iter_errors(document)), None)
     except RecursionError:
@@ -227,6 +226,10 @@ def read_object(text: str, schema: Mapping[str, Any]) -> tuple[str, str]:
 
 def ensure_schema(schema: Mapping[str, Any]) -> None:
     """Raise ``request_invalid`` for what is no JSON Schema, or one that it is not safe to check answers with."""
+    # Seven megabytes and their references, for a form that few clients ask for.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+
     try:
         Draft202012Validator.check_schema(schema)
     except (SchemaError, RecursionError) as error:
