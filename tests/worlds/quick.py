@@ -49,10 +49,13 @@ class Executes:
 
 @dataclass(frozen=True, slots=True)
 class Replans:
-    """Has no other plan: what was rejected with words ends there."""
+    """Has no other plan: what a signer rejects with words ends there."""
 
     async def __call__(self, state: ReplanInput) -> Answer:
-        return {"ending": Ending(status="rejected", answer_markdown="Then not.")}
+        verdict = state.get("verdict")
+        # Words on a thread that has ended come as a rejection, too, of no ballot: they are the next work.
+        rejected = verdict is not None and verdict.state == "rejected" and verdict.ballot != ""
+        return {"ending": Ending(status="rejected", answer_markdown="Then not.")} if rejected else {}
 
 
 @dataclass(frozen=True, slots=True)

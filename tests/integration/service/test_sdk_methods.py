@@ -31,7 +31,13 @@ async def test_a_remote_graph_is_like_one_of_ones_own(service: Served) -> None:
     assert len(results) > 20
 
 
-async def test_the_calls_of_aegras_suite(service: Served) -> None:
+PARTS = 3
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_the_calls_of_aegras_suite(service: Served, part: int) -> None:
     """Only what differs by intent does."""
-    results = await aegra.tried(at(service))
-    assert {call for call, why in results.items() if why} == {c for c, row in aegra.ROWS.items() if row.differs}
+    rows = dict(list(aegra.ROWS.items())[part::PARTS])
+    results = await aegra.tried(at(service), rows)
+    assert {call: why for call, why in results.items() if why and not rows[call].differs} == {}
+    assert {call for call, why in results.items() if why} == {call for call, row in rows.items() if row.differs}
