@@ -20,7 +20,7 @@ from procrastinate.retry import BaseRetryStrategy
 from psycopg import AsyncConnection, OperationalError
 
 from database import DatabaseUnavailable
-from database.rested_pool import pool_of
+from database.pool import pool_of
 
 QUEUE, TASK = "turns", "advance"
 SOON_S, AT_MOST_S = 0.5, 300.0

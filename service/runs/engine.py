@@ -57,13 +57,10 @@ def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
     )
 
 
-STEPS = 100_000
-"""Supersteps of one advance; the run's own budget ends it long before."""
+STEPS = 100_000  # supersteps of one advance; the run's own budget ends it long before
 ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_mismatch", "not_approver"})
 """Refusals of a signature that a new question may heal."""
-
-LOST = frozenset({"lease_lost"})
-KILLED_BEFORE = frozenset({"plan", "replan", "review"})
+KILLED_BEFORE = {"plan", "replan", "review"}
 """Nodes that ask models and do not look by themselves whether somebody pulled the kill switch."""
 CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"
 """langgraph's own name, which it does not export: a resume of an interrupt that is not open now is an error."""
@@ -248,7 +245,7 @@ class RunEngine:
         except GraphDrained:
             return AdvanceOutcome(status="pending")
         except SignoffError as error:
-            if error.stable_code in LOST or isinstance(error, DatabaseUnavailable):
+            if error.stable_code == "lease_lost" or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
             with though_lost():  # it was cancelled meanwhile: what its calls cost stands in the usage
                 await self._book(config, before, meter.spent)

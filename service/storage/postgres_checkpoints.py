@@ -31,7 +31,7 @@ from psycopg_pool import AsyncConnectionPool
 from typing_extensions import override
 
 from database import DatabaseUnavailable
-from database.rested_pool import pool_of
+from database.pool import pool_of
 from service.runs.fenced_backend import StepEffects
 from service.runs.runs import held, lease_lost
 

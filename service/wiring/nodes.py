@@ -78,19 +78,34 @@ def build_nodes(
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
-        review=Reviewer(
-            workspaces=workspaces,
-            store=store,
-            masks=masks,
-            roster=selection,
-            engine=risk,
-            prompt=says["review"],
-            clock=clock,
-            tracer=spans.tracer,
+        review=_reviewer(
+            settings, selection, masks=masks, workspaces=workspaces, spans=spans, revise=revise, clock=clock
         ),
         assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer, publisher=publisher),
         ask=Asker(ballots=ballots, masks=masks),
         wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=decided),
         deliver=Deliverer(delivery=publisher.delivery, ballots=ballots, publisher=publisher),
+        tracer=spans.tracer,
+    )
+
+
+def _reviewer(
+    settings: Settings,
+    selection: ModelSelection,
+    *,
+    masks: Masks,
+    workspaces: Workspaces,
+    spans: Tracing,
+    revise: Reviser,
+    clock: Clock,
+) -> Reviewer:
+    return Reviewer(
+        workspaces=workspaces,
+        store=revise.store,
+        masks=masks,
+        roster=selection,
+        engine=revise.engine,
+        prompt=prompt_sources(settings)["review"],
+        clock=clock,
         tracer=spans.tracer,
     )
