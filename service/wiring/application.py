@@ -30,7 +30,7 @@ from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
-from service.runs.engine import RunEngine
+from service.runs.engine import RunEngine, nobody
 from service.runs.fenced_backend import FencedBackend
 from service.runs.runs import Run, RunLeases, Runs
 from service.settings import Settings
@@ -292,7 +292,7 @@ def _engine(  # noqa: PLR0917
         org=settings.org,
         clock=clock,
         ended=both(scored_when_ended(settings), status.ended),
-        began=status.began,
+        began=status.began if status.forges.entries else nobody,
         lease_for=timedelta(seconds=settings.lease_s),
         leases=leases,
     )

@@ -70,6 +70,7 @@ from risk.diff import _unquoted
 from risk.paths import glob_expression
 from sandbox.environments.credentials import Credentials, IndexCredential, credential, unauthorized_host
 from sandbox.environments.images import python_fits
+from sandbox.environments.lfs import lfs_paths
 from sandbox.environments.other_languages import make, node
 from sandbox.environments.python import chosen_files
 from sandbox.environments.python_files import read_project
@@ -139,6 +140,7 @@ PARSERS = (
     Parser("domain.reports", read_report),
     Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
     Parser("domain.change", mode_changes),
+    Parser("sandbox.environments.lfs", lambda text: list(lfs_paths({".gitattributes": text}, ["a/b.bin", text[:200]]))),
     Parser("sandbox.environments.python_files", lambda text: read_project({"pyproject.toml": text, "PKG-INFO": text})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"tox.ini": f"[testenv]\ndeps = {text}"})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"setup.py": text, "noxfile.py": text})),

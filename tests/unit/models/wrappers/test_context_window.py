@@ -143,6 +143,7 @@ def test_of_a_coders_own_prompt_the_most_relevant_passages_the_task_and_the_step
         expert="You know Python.",
         form=single.instructions(),
         context="\n".join(passages),
+        tools="",
         task="Fix the total. " + "A customer wrote. " * 200,
         plan=Plan(goal="The total is right", steps=(step,)),
         accept="python -m unittest shop",

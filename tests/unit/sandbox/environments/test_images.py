@@ -23,7 +23,7 @@ def test_the_first_that_has_everything_is_taken_and_a_compiler_where_one_may_be_
 @pytest.mark.parametrize(
     ("recipe", "code", "words"),
     [
-        (Recipe(programs=("go",)), "program_missing", "PACKAGES=golang"),
+        (Recipe(programs=("go",)), "program_missing", "go.sh"),
         (Recipe(programs=("python3", "node")), "program_missing", "node.sh"),
         (Recipe(languages=("python",), python=">=3.13"), "interpreter_missing", "OFFICIAL="),
     ],
