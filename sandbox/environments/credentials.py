@@ -25,7 +25,9 @@ _PRINTABLE = re.compile(r"[!#-&(-\[\]-~]{1,4096}")
 _TOKEN_VARIABLE = re.compile(r"^//([^/\s]{1,260})/\S{0,200}:_authToken=\$\{([A-Za-z_]\w{0,80})\??\}", re.MULTILINE)
 
 _UNAUTHORIZED = re.compile(
-    r"\b401 (?:Client )?Error|\bE40[13]\b|HTTP (?:status|error)[^\n]{0,60}\b40[13]\b|40[13] (?:Unauthorized|Forbidden)"
+    r"\b401 (?:Client )?Error|\bE40[13]\b|HTTP (?:status|error)[^\n]{0,60}\b40[13]\b"
+    # The sandbox's own proxy says that of hosts that are not allowed.
+    r"|(?<!Tunnel connection failed: )40[13] (?:Unauthorized|Forbidden)"
     r"|ERR_PNPM_FETCH_40[13]|Request failed \\?\"40[13]|YN0041|User for \S{1,253}: |status code 40[13]"
     r"|Could not find credentials|authentication required"
 )

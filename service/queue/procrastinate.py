@@ -17,6 +17,7 @@ from procrastinate import App, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
+from procrastinate.worker import Worker
 from psycopg import AsyncConnection, OperationalError
 
 from database import DatabaseUnavailable
@@ -97,25 +98,26 @@ class Queue:
         A database that is away for a while is waited for.
         """
         while not stop.is_set():
-            working = asyncio.create_task(
-                self.app.run_worker_async(
-                    queues=[QUEUE],
-                    concurrency=at_once,
-                    wait=True,
-                    install_signal_handlers=False,
-                    fetch_job_polling_interval=POLL_S,
-                    # Turns are stopped by their row and a word of ours; the queue's own way is not used.
-                    abort_job_polling_interval=60.0,
-                    delete_jobs="successful",
-                    update_heartbeat_interval=self.lease_s / 3,
-                    stalled_worker_timeout=10 * self.lease_s,
-                )
+            worker = Worker(
+                app=self.app,
+                queues=[QUEUE],
+                concurrency=at_once,
+                wait=True,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=POLL_S,
+                # Turns are stopped by their row and a word of ours; the queue's own way is not used.
+                abort_job_polling_interval=60.0,
+                delete_jobs="successful",
+                update_heartbeat_interval=self.lease_s / 3,
+                stalled_worker_timeout=10 * self.lease_s,
             )
+            working = asyncio.create_task(worker.run())
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            if not working.done():
-                working.cancel()  # procrastinate's word for: take no more, and wait for what is under way
+            # Take no more, and wait for what is under way. A cancellation means the same, but one that comes in the
+            # middle of its first statements may be lost there, and then it works for ever.
+            worker.stop()
             (ended,) = await asyncio.gather(working, return_exceptions=True)
             if isinstance(ended, Exception) and not stop.is_set():
                 log = structlog.get_logger("signoff.queue")
