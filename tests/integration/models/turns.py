@@ -35,6 +35,7 @@ async def opening() -> tuple[Message, ...]:
     return await PromptFiles(prompts=prompts("execute")).render(
         "run",
         expert=load_catalogue().expert("code_python").prompt,
+        tools="",
         context=context,
         task="The sum is wrong.",
         plan=PLAN,
