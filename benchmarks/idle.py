@@ -28,6 +28,7 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "execute": {"attempts": (), "tries": 1, "spent": Spent(steps=1)},
     "observe": {"done": ("1",), "evidence": (), "tries": 0},
     "replan": {},
+    "team": {},
     "review": {"findings": (), "diff": "", "review": None},
     "assess": {"risk": Risk(tier="low"), "verdict": None},
     "ask": {"ballot": "b", "verdict": Verdict(ballot="b", state="approved", action_digest=DIGEST)},

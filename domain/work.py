@@ -3,14 +3,15 @@
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from domain._value import value
 from domain.errors import Refused
 
 __all__ = [
+    "MOST_WORKERS",
     "ApiDesign",
     "Budget",
     "Delivery",
@@ -25,12 +26,16 @@ __all__ = [
     "Spent",
     "Step",
     "Task",
+    "TeamRole",
     "check_plan",
     "ready",
 ]
 
 Delivery = Literal["patch", "commit", "branch", "pr", "deploy"]
 Profile = Literal["sealed", "packages"]
+TeamRole = Literal["coder", "tester", "reviewer", "docs"]
+"""What a worker of a team does: changes the code, writes tests, reads what others did, or writes documentation."""
+MOST_WORKERS = 8
 
 Line = Annotated[str, Field(max_length=2_000)]
 Name = Annotated[str, Field(max_length=200)]
@@ -109,6 +114,8 @@ class Task:
     expert: Name | None = None
     strategy: Name = "balanced"
     profile: Profile = "sealed"
+    team: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 0
+    """So many workers at most share the steps of the plan. 0: as the strategy says."""
     pipeline: bool = True
     """False: no planner and no reviewer, one coder only (A11)."""
     outside: bool = False
@@ -142,6 +149,12 @@ class ApiDesign:
     functions: Annotated[tuple[Line, ...], Field(max_length=80)] = ()
 
 
+def _known_role(role: Any) -> Any:
+    """The role that a planner means; one that nobody knows is a coder's: it is no reason to plan again."""
+    named = role.strip().lower() if isinstance(role, str) else role
+    return named if named in get_args(TeamRole) else "coder"
+
+
 @value
 class Step:
     """One node of the plan's DAG."""
@@ -151,6 +164,10 @@ class Step:
     detail: Prose = ""
     needs: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     """Ids of the steps that must be done before this one."""
+    role: Annotated[TeamRole, BeforeValidator(_known_role)] = "coder"
+    """Who does it, where a team does."""
+    files: Annotated[tuple[Line, ...], Field(max_length=40)] = ()
+    """What it will likely change: two steps with a file in common are not given to two workers at once."""
 
 
 @value

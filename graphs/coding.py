@@ -10,7 +10,7 @@ from langgraph.types import TimeoutPolicy
 from graphs.approving import approving
 from graphs.nodes import Nodes
 from graphs.retry import retried
-from graphs.routes import after_approve, after_observe, after_replan, after_review, at_once
+from graphs.routes import after_approve, after_observe, after_plan, after_replan, after_review, after_team, at_once
 from graphs.spans import traced
 from graphs.state import State
 
@@ -21,6 +21,7 @@ SECONDS = {
     "plan": 3_600,
     "execute": 7_200,
     "observe": 240,
+    "team": 7_200,
     "replan": 1_800,
     "review": 5_400,
     "deliver": 600,
@@ -34,22 +35,25 @@ def coding(nodes: Nodes, *, checkpointer: BaseCheckpointSaver[str] | None = None
     graph = StateGraph(State)
     for name, node in nodes.coding().items():
         visit = traced(name, node, nodes.tracer)
-        # Delivering twice is worse than not delivering: its errors go to a person at once.
+        # Delivering twice is worse than not delivering: its errors go to a person at once. A team tries turns again.
         graph.add_node(
             name,
-            cast("Any", visit if name == "deliver" else retried(visit)),
+            cast("Any", visit if name in {"deliver", "team"} else retried(visit)),
             input_schema=input_of(node),
             timeout=TimeoutPolicy(run_timeout=SECONDS[name]),
         )
     graph.add_node("approve", approving(nodes))
     graph.add_edge(START, "receive")
     graph.add_edge("receive", "plan")
-    graph.add_edge("plan", "execute")
+    graph.add_conditional_edges("plan", at_once(after_plan), ["execute", "team"])
     graph.add_edge("execute", "observe")
-    graph.add_conditional_edges("observe", at_once(after_observe), ["approve", "execute", "replan", "review", END])
-    graph.add_conditional_edges("replan", at_once(after_replan), ["execute", END])
+    graph.add_conditional_edges(
+        "observe", at_once(after_observe), ["approve", "execute", "replan", "review", "team", END]
+    )
+    graph.add_conditional_edges("replan", at_once(after_replan), ["execute", "team", END])
+    graph.add_conditional_edges("team", at_once(after_team), ["approve", "replan", "review", "team", END])
     graph.add_conditional_edges("review", at_once(after_review), ["approve", "replan", END])
-    graph.add_conditional_edges("approve", at_once(after_approve), ["execute", "deliver", "replan", END])
+    graph.add_conditional_edges("approve", at_once(after_approve), ["execute", "team", "deliver", "replan", END])
     graph.add_edge("deliver", END)
     return graph.compile(checkpointer=checkpointer, name="coding")
 

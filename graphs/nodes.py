@@ -14,6 +14,7 @@ from nodes.plan import Planner
 from nodes.receive import Receiver
 from nodes.replan import Replanner
 from nodes.review import Reviewer
+from nodes.team import Supervisor
 from nodes.wait import Waiter
 
 
@@ -26,6 +27,7 @@ class Nodes:
     execute: Executor
     observe: Observer
     replan: Replanner
+    team: Supervisor
     review: Reviewer
     assess: Assessor
     ask: Asker
@@ -41,6 +43,7 @@ class Nodes:
             "execute": self.execute,
             "observe": self.observe,
             "replan": self.replan,
+            "team": self.team,
             "review": self.review,
             "deliver": self.deliver,
         }

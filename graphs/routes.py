@@ -19,7 +19,29 @@ def ended(state: State) -> bool:
     return state.get("ending") is not None
 
 
-def after_observe(state: State) -> Literal["approve", "execute", "replan", "review", "__end__"]:
+def shared(state: State) -> bool:
+    """True while workers of a team do the steps of the plan: one step leaves nothing to share."""
+    return state.get("team") is not None and len(state["plan"].steps) > 1
+
+
+def after_plan(state: State) -> Literal["execute", "team"]:
+    """One coder, or several."""
+    return "team" if shared(state) else "execute"
+
+
+def after_team(state: State) -> Literal["approve", "replan", "review", "team", "__end__"]:
+    """Another visit, until every branch landed or none can go on."""
+    team = state.get("team")
+    if ended(state) or team is None:
+        return "__end__"
+    if state.get("pending") is not None:
+        return "approve"
+    if team.outcome == "":
+        return "team"
+    return "review" if team.outcome == "landed" else "replan"
+
+
+def after_observe(state: State) -> Literal["approve", "execute", "replan", "review", "team", "__end__"]:
     """Where evidence leads."""
     if ended(state):
         return "__end__"
@@ -27,7 +49,7 @@ def after_observe(state: State) -> Literal["approve", "execute", "replan", "revi
         return "approve"
     # ``execute`` puts the question itself, before it does anything else, and is replayed with the answer.
     if state.get("question") is not None:
-        return "execute"
+        return "team" if state.get("worker") else "execute"
     # Each end of a candidate is a visit of ``execute``, too: there the next one begins, or one is chosen.
     if working(state.get("loops", ())) is not None:
         return "execute"
@@ -46,9 +68,9 @@ def after_observe(state: State) -> Literal["approve", "execute", "replan", "revi
     return "replan" if failed and (worn_out or loops) else "execute"
 
 
-def after_replan(state: State) -> Literal["execute", "__end__"]:
+def after_replan(state: State) -> Literal["execute", "team", "__end__"]:
     """A revised plan is carried out at once."""
-    return "__end__" if ended(state) else "execute"
+    return "__end__" if ended(state) else after_plan(state)
 
 
 def after_review(state: State) -> Literal["approve", "replan", "__end__"]:
@@ -68,14 +90,18 @@ def after_wait(state: State) -> Literal["wait", "__end__"]:
     return "__end__" if state.get("verdict") is not None else "wait"
 
 
-def after_approve(state: State) -> Literal["execute", "deliver", "replan", "__end__"]:
-    """Signed: do it. Rejected with words: plan anew. Anything else ends the run."""
+def after_approve(state: State) -> Literal["execute", "team", "deliver", "replan", "__end__"]:
+    """Signed: do it. Rejected with words: plan anew, or tell the worker who wanted it. Anything else ends the run."""
     verdict = state.get("verdict")
     if ended(state) or verdict is None:
         return "__end__"
+    pending = state.get("pending") is not None
+    worded = verdict.state == "rejected" and bool(verdict.feedback)
+    if pending and state.get("worker") and (verdict.state == "approved" or worded):
+        return "team"
     if verdict.state == "approved":
-        return "execute" if state.get("pending") is not None else "deliver"
-    return "replan" if verdict.state == "rejected" and verdict.feedback else "__end__"
+        return "execute" if pending else "deliver"
+    return "replan" if worded else "__end__"
 
 
 def at_once(route: Callable[[State], Where]) -> Callable[[State], Awaitable[Where]]:

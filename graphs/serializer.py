@@ -14,7 +14,7 @@ from typing_extensions import override
 
 import models
 import sandbox
-from domain import action, change, coder, decision, events, evidence, progress, work
+from domain import action, change, coder, decision, events, evidence, progress, team, work
 
 
 def serializer() -> JsonPlusSerializer:
@@ -140,7 +140,7 @@ def _is_ours(kind: type) -> bool:
 
 def allowed() -> list[tuple[str, str]]:
     """(module, class) of every value that may stand in a state."""
-    doors = (action, change, coder, decision, events, evidence, progress, work, models, sandbox)
+    doors = (action, change, coder, decision, events, evidence, progress, team, work, models, sandbox)
     exported = (getattr(door, name) for door in doors for name in door.__all__)
     types = (each for each in exported if isinstance(each, type) and hasattr(each, "__pydantic_fields__"))
     return sorted({(each.__module__, each.__qualname__) for each in types})

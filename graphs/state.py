@@ -9,6 +9,7 @@ from domain import Action, CommandRun, Ending, Plan, Requirement, Review, Risk, 
 from domain.coder import CoderTurn, OpenQuestion
 from domain.evidence import Evidence, Finding, Proof
 from domain.progress import Attempt, CandidateLoop, Pending, Selection
+from domain.team import Team
 from domain.work import PublishTarget
 from models import Message
 from sandbox import Delivered, Pinned, Snapshot
@@ -50,6 +51,14 @@ class State(TypedDict):
     """What the loops began with, then where each of them ended."""
     loop_transcripts: tuple[tuple[Message, ...], ...]
     """The conversation of each loop that ended."""
+    team: Team | None
+    """The workers that share the plan's steps; ``snapshot`` is then the trunk. None: one coder does them in turn."""
+    team_snapshots: tuple[Snapshot, ...]
+    """Where the branch of each worker stands, in the order of the workers."""
+    team_transcripts: tuple[tuple[Message, ...], ...]
+    """The conversation of each worker."""
+    worker: str
+    """Whose action is signed, or whose question is answered; empty: the run's only coder."""
     transcript: tuple[Message, ...]
     turns: tuple[CoderTurn, ...]
     """Of the coder since the last plan, without the texts that the transcript has."""

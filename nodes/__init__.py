@@ -9,7 +9,7 @@ from typing import Final
 from models import Prompt, load_all
 
 HERE: Final = Path(__file__).parent
-NAMES: Final = ("plan", "execute", "turn", "judge", "observe", "result", "replan", "review")
+NAMES: Final = ("plan", "execute", "turn", "judge", "observe", "result", "returned", "replan", "review")
 """Every prompt that a node speaks."""
 
 

@@ -1,7 +1,9 @@
 """Events of a run, written to the graph's custom stream: facts, and the text that a model writes while it writes it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +19,17 @@ CHUNK_CHARS = 80
 CHUNK_S = 0.2
 """Nothing is held back after so long a silence."""
 _EVENT = TypeAdapter(Event)
+_LABELS: ContextVar[dict[str, Any]] = ContextVar("signoff_labels", default={})  # noqa: B039  never changed in place
+
+
+@contextmanager
+def labelled(**labels: Any) -> Generator[None]:
+    """Put these data on every event that is announced inside, also by tasks that are started there."""
+    token = _LABELS.set({**_LABELS.get(), **labels})
+    try:
+        yield
+    finally:
+        _LABELS.reset(token)
 
 
 def announce(kind: EventKind, message: str = "", **data: Any) -> None:
@@ -26,7 +39,9 @@ def announce(kind: EventKind, message: str = "", **data: Any) -> None:
     except RuntimeError:
         return
     mask = Masker()
-    event = Event(kind=kind, message=mask.text(message), at_ms=time.time() * 1_000, data=mask.value(data))
+    event = Event(
+        kind=kind, message=mask.text(message), at_ms=time.time() * 1_000, data=mask.value({**data, **_LABELS.get()})
+    )
     write(_EVENT.dump_python(event, mode="json"))
 
 

@@ -94,6 +94,10 @@ class Roster(Protocol):
         """The loops of the coder that work on one change as candidates; none: one coder works on its own."""
         ...
 
+    async def team(self, context: SelectionContext) -> int:
+        """How many workers share the steps of a plan; 0: one coder does them one after the other."""
+        ...
+
     async def providers(self, context: SelectionContext) -> Sequence[Provider]:
         """Who proposes a change now, best first; several mean n-best by evidence."""
         ...

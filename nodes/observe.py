@@ -3,22 +3,21 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NotRequired, TypedDict
 
-from domain import CommandRun, Ending, Plan, Task
+from domain import Ending
 from domain.acceptance import narrowed
-from domain.coder import CoderTurn, DoneAction, OpenQuestion, RunAction
+from domain.coder import CoderTurn, DoneAction, RunAction
 from domain.evidence import Comparison, Evidence, Finding, compared_with_baseline
 from domain.limits import LAST_TURNS, LOOP, NO_ACTION, SILENT, TURNS, TURNS_SPENT, looping, turns_left, verdict_on
-from domain.progress import Attempt, CandidateLoop, Pending, working
+from domain.progress import Attempt, CandidateLoop, working
 from domain.reports import read_report
 from domain.text import failure_kind
 from models import Message, PromptSource
 from nodes._commands import ending, listed, plain, tail
 from nodes._events import announce
 from nodes._models import as_json
+from nodes.coder.slices import ObserveInput, ObserveUpdate
 from nodes.coder.transcript import cut_output, recorded, subject_of, wants_input
-from sandbox import Snapshot
 
 REMEMBERED = 20
 """Pieces of evidence a state carries."""
@@ -44,35 +43,6 @@ FINAL = frozenset(
 )
 """Refusals that no other attempt could change."""
 ABOUT_THE_REQUEST = frozenset({"no_failing_test", "context_too_long", "quota_reached", "policy_forbids_all"})
-
-
-class ObserveInput(TypedDict):
-    run: str
-    task: Task
-    plan: Plan
-    baseline: CommandRun
-    attempts: NotRequired[tuple[Attempt, ...]]
-    pending: NotRequired[Pending | None]
-    question: NotRequired[OpenQuestion | None]
-    evidence: NotRequired[tuple[Evidence, ...]]
-    transcript: NotRequired[tuple[Message, ...]]
-    loops: NotRequired[tuple[CandidateLoop, ...]]
-    turns: NotRequired[tuple[CoderTurn, ...]]
-    done: tuple[str, ...]
-    snapshot: Snapshot
-    good: Snapshot
-    tries: NotRequired[int]
-    submodules: NotRequired[tuple[str, ...]]
-
-
-class ObserveUpdate(TypedDict, total=False):
-    evidence: tuple[Evidence, ...]
-    transcript: tuple[Message, ...]
-    turns: tuple[CoderTurn, ...]
-    done: tuple[str, ...]
-    good: Snapshot
-    tries: int
-    ending: Ending | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from domain.acceptance import environment
 from domain.environment_faults import environment_faults
 from domain.limits import ensure_within
 from domain.reports import read_report
+from domain.team import Team
 from domain.work import check_plan
 from models import Message, PromptSource
 from nodes._commands import clip, plain, run_command, tail
@@ -44,6 +45,7 @@ class PlanUpdate(TypedDict):
     baseline: CommandRun
     context: str
     planning: tuple[Message, ...]
+    team: Team | None
     done: tuple[str, ...]
     snapshot: Snapshot
     good: Snapshot
@@ -101,13 +103,17 @@ class Planner:
         context, cited = await gather(
             self.store, run, pinned.tree, task.text, output, masker=masker, indexes=self.indexes
         )
-        plan, planning, used = await self._plan(state, spent, baseline, context, cited)
+        size = await self.roster.team(selection(state))
+        plan, planning, used = await self._plan(state, spent, baseline, context, cited, size)
         announce("plan_made", plan.goal, steps=[s.title for s in plan.steps], acceptance=plan.acceptance)
+        if size and len(plan.steps) == 1:
+            announce("note", "The plan has one step: one coder does it, there is nothing to share.", subject="team")
         return {
             "plan": plan,
             "baseline": clip(baseline),
             "context": context,
             "planning": planning,
+            "team": Team(size=size) if size and len(plan.steps) > 1 else None,
             "done": (),
             "snapshot": snapshot,
             "good": snapshot,
@@ -135,8 +141,8 @@ class Planner:
             hint="Set its environment up: signoff sandbox setup (docs/sandbox.md, What the tests need).",
         )
 
-    async def _plan(
-        self, state: PlanInput, spent: Spent, baseline: CommandRun, context: str, cited: tuple[str, ...]
+    async def _plan(  # noqa: PLR0917
+        self, state: PlanInput, spent: Spent, baseline: CommandRun, context: str, cited: tuple[str, ...], team: int
     ) -> tuple[Plan, tuple[Message, ...], Spent]:
         task, errand = state["task"], selection(state, spent=spent)
         model = await self.roster.model("planner", errand) if task.pipeline else None
@@ -146,7 +152,7 @@ class Planner:
                 code="no_failing_test",
                 hint="Add a test that fails until the work is done, name it with --accept, or configure a model.",
             )
-        if model is None or (len(task.text) <= SMALL_TASK and not baseline.ok):
+        if model is None or (len(task.text) <= SMALL_TASK and not baseline.ok and not team):
             return one_step(task, state["expert"], cited), (), Spent()
         messages = await self.prompt.render(
             state["run"],
@@ -156,20 +162,32 @@ class Planner:
             task=task.text,
             accept=task.accept,
             baseline="" if baseline.ok else tail(plain(baseline)),
+            team=team,
         )
         now, settings = self.clock(), self.roster.settings("planner")
         ensure_within(task.budget, spent, started_at=task.received_at, now=now)  # else nobody could follow the plan
         reply = await consult(model, messages, Plan, settings=settings, task=task, spent=spent, now=now)
-        answer = Message(role="assistant", content=as_json(reply.value))
+        answer, used = Message(role="assistant", content=as_json(reply.value)), spent_on(reply.usage)
+        try:
+            plan = check_plan(reply.value)
+        except Refused as error:
+            if not team:  # steps that are done one after the other rarely have an order to be wrong about
+                raise
+            announce("note", f"The plan is no order of work: {error.message} It is asked for again.", subject="team")
+            again = Message(role="user", content=f"{error.message} {error.hint} Answer with the whole plan again.")
+            messages, spent = (*messages, answer, again), spent + used
+            reply = await consult(model, messages, Plan, settings=settings, task=task, spent=spent, now=self.clock())
+            answer, used = Message(role="assistant", content=as_json(reply.value)), used + spent_on(reply.usage)
+            plan = check_plan(reply.value)
         # The word on what proves the change stays with the person who asked.
         instructions = [each for each in cited if each.endswith(INSTRUCTIONS)]
         plan = replace(
-            check_plan(reply.value),
+            plan,
             acceptance=task.accept,
             expert=state["expert"],
             context_used=tuple(dict.fromkeys((*instructions, *reply.value.context_used)))[:40],
         )
-        return plan, (*messages, answer), spent_on(reply.usage)
+        return plan, (*messages, answer), used
 
 
 def one_step(task: Task, expert: str, cited: tuple[str, ...]) -> Plan:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from domain import Refused, value
 from domain.evidence import FailureKind
-from domain.work import Line, Name
+from domain.work import MOST_WORKERS, Line, Name
 from models.contract import TIERS, CodeForm, DialectName, ModelSettings, Price, Role, Tier
 from models.experts import Expert, choose_expert
 from models.policy import Entitlement, HeldEntitlement, ModelPolicy, entitlement_named, entitlement_of
@@ -111,6 +111,8 @@ class Strategy:
     """At most so many providers are asked for the same change."""
     loops: int = Field(default=1, ge=1, le=5)
     """So many loops of the coder work on a change, each on a fork of its own, until two agree (F4)."""
+    team: int = Field(default=0, ge=0, le=MOST_WORKERS)
+    """So many workers share the steps of a plan, each on a branch of its own (B3). 0: one coder does one after the other."""
     last_resort: bool = True
     """Whether the built-in repair engine answers where no model does."""
     tasks: dict[Kind, Pick] = Field(default_factory=dict)

@@ -19,7 +19,7 @@ from domain.progress import Attempt, Pending
 from nodes._commands import clip, listed, run_command
 from nodes._events import announce
 from nodes._masking import Masks, unmasked
-from nodes._models import Require
+from nodes._models import Asking, Require
 from nodes._rating import denied, rate, ruled, shell_arguments
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate, lane_of, shown_by
 from retrieval import IndexFolder
@@ -42,7 +42,7 @@ class ChangeRunner:
     tracer: Tracer
     indexes: IndexFolder = field(default_factory=IndexFolder)
 
-    async def ensure_alive(self, state: ExecuteInput) -> None:
+    async def ensure_alive(self, state: Asking) -> None:
         """The kill switch holds before every model call, edit and command, not only between nodes."""
         if await self.ballots.killed(state["run"], state["org"]):
             raise refusal("run_killed", f"Run {state['run']} was stopped for good.")
@@ -200,7 +200,9 @@ class ChangeRunner:
 
 def label_of(state: ExecuteInput) -> str:
     """What the snapshot of this visit is called."""
-    return f"{state['spent'].steps + 1}"
+    step, worker = state["spent"].steps + 1, state.get("worker")
+    # Workers of a team are at the same step of the run: their snapshots may not take each other's place.
+    return f"{worker}.{step}" if worker else f"{step}"
 
 
 def refused(attempt: Attempt, problem: SignoffError | None) -> Attempt:

@@ -22,8 +22,8 @@ INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
 INSTRUCTION_CHARS = 8_000
 _FILE_BYTES = 200_000
 _TREE_BYTES = 16 << 20
-_TREES = 4
-"""Trees whose files are kept in memory."""
+_TREES = 9
+"""Trees whose files are kept in memory: as many as a team has branches, and its trunk."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from domain import CommandRun, Plan, Spent, Task, Verdict
+from domain import CommandRun, Ending, Plan, Spent, Task, Verdict
 from domain.acceptance import narrowed
 from domain.coder import CoderTurn, OpenQuestion
 from domain.evidence import Evidence
@@ -29,6 +29,8 @@ class ExecuteInput(TypedDict):
     transcript: NotRequired[tuple[Message, ...]]
     turns: NotRequired[tuple[CoderTurn, ...]]
     choices: NotRequired[tuple[Selection, ...]]
+    worker: NotRequired[str]
+    """Of a team, whose turn this is; empty: the run has one coder."""
     loops: NotRequired[tuple[CandidateLoop, ...]]
     loop_snapshots: NotRequired[tuple[Snapshot, ...]]
     loop_transcripts: NotRequired[tuple[tuple[Message, ...], ...]]
@@ -59,6 +61,35 @@ class ExecuteUpdate(TypedDict, total=False):
     tries: int
 
 
+class ObserveInput(TypedDict):
+    run: str
+    task: Task
+    plan: Plan
+    baseline: CommandRun
+    attempts: NotRequired[tuple[Attempt, ...]]
+    pending: NotRequired[Pending | None]
+    question: NotRequired[OpenQuestion | None]
+    evidence: NotRequired[tuple[Evidence, ...]]
+    transcript: NotRequired[tuple[Message, ...]]
+    loops: NotRequired[tuple[CandidateLoop, ...]]
+    turns: NotRequired[tuple[CoderTurn, ...]]
+    done: tuple[str, ...]
+    snapshot: Snapshot
+    good: Snapshot
+    tries: NotRequired[int]
+    submodules: NotRequired[tuple[str, ...]]
+
+
+class ObserveUpdate(TypedDict, total=False):
+    evidence: tuple[Evidence, ...]
+    transcript: tuple[Message, ...]
+    turns: tuple[CoderTurn, ...]
+    done: tuple[str, ...]
+    good: Snapshot
+    tries: int
+    ending: Ending | None
+
+
 def accept_of(state: ExecuteInput) -> str:
     """The task's own acceptance command: a plan may not make it easier to be right."""
     return state["task"].accept or ""
@@ -70,6 +101,8 @@ def shown_by(state: ExecuteInput) -> str:
 
 
 def lane_of(state: ExecuteInput) -> str:
-    """The workspace that is worked in: the fork of the candidate whose turn it is, or the run's own."""
+    """The workspace that is worked in: that of the worker or the candidate whose turn it is, or the run's own."""
+    if worker := state.get("worker"):
+        return f"worker-{worker}"
     loop = working(state.get("loops", ()))
     return "main" if loop is None else loop.id

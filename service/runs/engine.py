@@ -101,6 +101,8 @@ class RunEngine:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ended: Ended = nobody
     began: Began = nobody
+    stop: Callable[[str], Awaitable[None]] = nobody
+    """Ends what nodes of a run have begun and not waited for."""
     lease_for: timedelta = timedelta(seconds=30)
     leases: RunLeases = field(default_factory=RunLeases)
     """What this process holds: sandboxes obey nobody else."""
@@ -183,6 +185,7 @@ class RunEngine:
 
     async def _settle(self, run: Run, generation: int, outcome: "AdvanceOutcome") -> Run | None:
         """Write how the run stands and return its row; None when it was lost before."""
+        await self.stop(run.id)
         # A run that waits costs nothing: its sandbox goes, its files are in the content store.
         await self.workspaces.drop(run.id)
         self.leases.drop(run.id)

@@ -96,8 +96,8 @@ class FencedSandbox:
         await self.sandbox.close()
 
 
-APART = frozenset({"ask", "wait", "deliver"})
-"""Nodes that ask people or deliver: nothing overlaps with them."""
+APART = frozenset({"ask", "wait", "deliver", "team"})
+"""Nodes that ask people, deliver, or take in what was begun in an earlier step: nothing overlaps with them."""
 
 
 @dataclass(slots=True)

@@ -295,6 +295,7 @@ def _engine(  # noqa: PLR0917
         began=status.began if status.forges.entries else nobody,
         lease_for=timedelta(seconds=settings.lease_s),
         leases=leases,
+        stop=nodes.team.running.stop,
     )
 
 

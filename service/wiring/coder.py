@@ -1,8 +1,9 @@
-"""Wiring of the coder: its loops, its single answers, and the tools of servers that it may use."""
+"""Wiring of the coder: its loops, its single answers, the tools of servers that it may use, teams of coders."""
 
 from contextlib import AsyncExitStack
 
 from approvals import Clock
+from models import PromptSource
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
 from nodes.coder.loops import CandidateLoops
@@ -10,6 +11,10 @@ from nodes.coder.single import SingleAnswer
 from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.turns import CoderLoop
 from nodes.execute import Executor
+from nodes.observe import Observer
+from nodes.team import Supervisor
+from nodes.teamwork.merging import MergeQueue
+from nodes.teamwork.turns import WorkerTurns
 from sandbox import Check
 from service.settings import Settings
 from service.wiring.models import ModelSelection
@@ -92,3 +97,18 @@ def build_executor(  # noqa: PLR0917
         single=single,
         clock=clock,
     )
+
+
+def build_team(
+    changes: ChangeRunner, execute: Executor, observe: Observer, returned: PromptSource, clock: Clock
+) -> Supervisor:
+    """Build the node ``team``: its workers take turns by the coder's own nodes."""
+    queue = MergeQueue(
+        store=changes.store,
+        workspaces=changes.workspaces,
+        masks=changes.masks,
+        prompt=returned,
+        tracer=changes.tracer,
+    )
+    turns = WorkerTurns(execute=execute, observe=observe, store=changes.store, masks=changes.masks)
+    return Supervisor(changes=changes, turns=turns, queue=queue, clock=clock)

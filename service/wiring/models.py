@@ -363,6 +363,12 @@ class ModelSelection:
             for number in range(strategy.loops)
         )
 
+    async def team(self, context: SelectionContext) -> int:
+        """See ``Roster.team``: what the task says, else the strategy. The repair engine knows no steps to share."""
+        if not context.task.pipeline or await self.model(CODER, context) is None:
+            return 0
+        return context.task.team or self._strategy(context).team
+
     async def dialect(self, role: Role, context: SelectionContext, *, provider: str = "") -> DialectName:
         """See ``Roster.dialect``: what the settings say, else what the model is known to hold.
 

@@ -23,7 +23,7 @@ from retrieval import IndexFolder
 from sandbox import Workspaces
 from sandbox.environments import Environments
 from service.settings import Settings
-from service.wiring.coder import build_executor
+from service.wiring.coder import build_executor, build_team
 from service.wiring.models import ModelSelection
 from service.wiring.prompts import prompt_sources
 from service.wiring.telemetry import trace_decision
@@ -60,6 +60,8 @@ def build_nodes(
         ballots=ballots,
         tracer=spans.tracer,
     )
+    execute = build_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock, tools)
+    observe = Observer(prompt=says["observe"], result=says["result"])
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up, publisher=publisher),
         plan=Planner(
@@ -73,8 +75,9 @@ def build_nodes(
             test_minutes=settings.test_minutes,
             indexes=indexes,
         ),
-        execute=build_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock, tools),
-        observe=Observer(prompt=says["observe"], result=says["result"]),
+        execute=execute,
+        observe=observe,
+        team=build_team(changes, execute, observe, says["returned"], clock),
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
