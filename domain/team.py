@@ -1,7 +1,7 @@
 """Team of a run: workers that share the steps of its plan, the queue in which their branches are merged. Pure.
 
 A worker is a loop of the coder with a branch of its own. What of it is done stands here; its files and its conversation
-stand beside it in the state. The trunk is the tree that would be delivered: a branch becomes part of it in one update of
+stand beside it in the state. The trunk is the tree that is delivered: a branch becomes part of it in one update of
 the state, together with its worker's ``landed``, so nothing is merged twice and nothing by half.
 """
 

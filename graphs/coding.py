@@ -21,7 +21,6 @@ SECONDS = {
     "plan": 3_600,
     "execute": 7_200,
     "observe": 240,
-    "team": 7_200,
     "replan": 1_800,
     "review": 5_400,
     "deliver": 600,
@@ -40,7 +39,9 @@ def coding(nodes: Nodes, *, checkpointer: BaseCheckpointSaver[str] | None = None
             name,
             cast("Any", visit if name in {"deliver", "team"} else retried(visit)),
             input_schema=input_of(node),
-            timeout=TimeoutPolicy(run_timeout=SECONDS[name]),
+            # A team bounds each turn and merge itself: they outlast the visit that began them, and LangGraph drops what a
+            # node with a time-out tells after its end.
+            timeout=TimeoutPolicy(run_timeout=SECONDS[name]) if name in SECONDS else None,
         )
     graph.add_node("approve", approving(nodes))
     graph.add_edge(START, "receive")

@@ -1,6 +1,7 @@
 """Supervise a team: hand steps out, take in what workers and merges came to, ask people when nothing else can be done.
 
-One visit is what happens until the next turn or merge ends. The rules are here and in ``domain.team``; no model is asked.
+One visit is what happens until the next turn or merge ends. The rules are here and in ``domain.team``; no model is
+asked.
 """
 
 from collections.abc import Sequence
@@ -69,12 +70,7 @@ class Supervisor:
         """Hand out what is ready, and begin every turn and merge that can begin."""
         run, task, plan = state["run"], state["task"], state["plan"]
         for new in handed_out(plan, board.team):
-            worker = replace(new, limit=fair_share(plan, board.team, task.budget, board.spent))
-            board.add(worker)
-            title = next(step.title for step in plan.steps if step.id == worker.step)
-            announce(
-                "step_started", title, step=worker.step, attempt=worker.attempt, worker=worker.id, role=worker.role
-            )
+            board.add(replace(new, limit=fair_share(plan, board.team, task.budget, board.spent)))
         under_way = self.running.of(run)
         turns = [each for each in board.team.workers if each.status == "working" and each.id not in under_way]
         for worker in turns:

@@ -112,7 +112,7 @@ class Strategy:
     loops: int = Field(default=1, ge=1, le=5)
     """So many loops of the coder work on a change, each on a fork of its own, until two agree (F4)."""
     team: int = Field(default=0, ge=0, le=MOST_WORKERS)
-    """So many workers share the steps of a plan, each on a branch of its own (B3). 0: one coder does one after the other."""
+    """So many workers share the steps of a plan, each on a branch of its own (B3). 0: one coder does them in turn."""
     last_resort: bool = True
     """Whether the built-in repair engine answers where no model does."""
     tasks: dict[Kind, Pick] = Field(default_factory=dict)

@@ -104,7 +104,8 @@ class MergeQueue:
         )
         ran = clip(await run_command(self.tracer, command, verify, masker=masker, clean_checkout=True))
         before = team.trunk_run or baseline
-        steps = {each.step for each in team.workers if each.id in merge.workers}
+        batch = [each for each in team.workers if each.id in merge.workers]
+        steps = {each.step for each in batch}
         last = {step.id for step in unfinished(state["plan"], team)} <= steps
         broken = regressions(before, ran, (plain(before), plain(ran)))
         return BranchMerge(
@@ -115,7 +116,9 @@ class MergeQueue:
             marked=merge.marked,
             trees=merge.trees,
             run=ran,
-            ok=_finished(state, ran) if last else acceptable(before, ran, broken),
+            ok=_finished(state, ran, told=all(each.returns for each in batch))
+            if last
+            else acceptable(before, ran, broken),
             broken=broken or (),
             last=last,
             spent=Spent(sandbox_seconds=ran.duration_ms / 1_000),
@@ -155,10 +158,14 @@ class MergeQueue:
         return await self.store.keep(run, label, (tree, await self.store.with_files(run, repo, tree, paths), home), b"")
 
 
-def _finished(state: TeamInput, ran: CommandRun) -> bool:
-    """Whether the acceptance command passes on the whole: as the proof of any run is judged."""
-    if ran.ok:
-        return True
+def _finished(state: TeamInput, ran: CommandRun, *, told: bool) -> bool:
+    """Whether the acceptance command passes on the whole, as the proof of any run is judged.
+
+    What fails as before is the last author's to look at; once ``told``, one that says "done" again has decided that it
+    is none of the task.
+    """
+    if ran.ok or not told:
+        return ran.ok
     base, task = state["baseline"], state["task"]
     compared = compared_with_baseline(
         (base, read_report(plain(base))), (ran, read_report(plain(ran))), asked=f"{task.text}\n{task.accept or ''}"
