@@ -39,8 +39,8 @@ def coding(nodes: Nodes, *, checkpointer: BaseCheckpointSaver[str] | None = None
             name,
             cast("Any", visit if name in {"deliver", "team"} else retried(visit)),
             input_schema=input_of(node),
-            # A team bounds each turn and merge itself: they outlast the visit that began them, and LangGraph drops what a
-            # node with a time-out tells after its end.
+            # A team bounds its turns and merges itself: they outlast the visit that began them, and what a node with a
+            # time-out tells after its end is dropped by LangGraph.
             timeout=TimeoutPolicy(run_timeout=SECONDS[name]) if name in SECONDS else None,
         )
     graph.add_node("approve", approving(nodes))

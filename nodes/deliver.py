@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage
 from approvals import Ballots, action_digest
 from domain import Action, Ending, Refused, Review, Spent, Task
 from domain.evidence import Proof
+from domain.team import Team
 from domain.work import PublishTarget
 from nodes._commands import beside_base, listed
 from nodes._events import announce
@@ -28,6 +29,7 @@ class DeliverInput(TypedDict):
     review: NotRequired[Review | None]
     target: NotRequired[PublishTarget | None]
     published: NotRequired[Delivered | None]
+    team: NotRequired[Team | None]
 
 
 class DeliverUpdate(TypedDict):
@@ -114,6 +116,19 @@ def _where(delivered: Delivered) -> str:
     return f"Commit {delivered.commit[:12]} on {delivered.ref}."
 
 
+def team_lines(team: Team | None) -> str:
+    """Who did what, and where each branch is kept; empty: one coder did it all."""
+    if team is None or not (workers := (*team.earlier, *team.workers)):
+        return ""
+    lines = ["**Team:** every branch is kept in the run's content store, as the tree that is named."]
+    for each in workers:
+        came = f"landed as number {each.order}" if each.status == "landed" else each.status
+        back = f", {each.returns} times sent back" if each.returns else ""
+        note = f": {' '.join(each.note.split())[:200]}" if each.status != "landed" and each.note else ""
+        lines.append(f"* `{each.id}` ({each.role}), {each.taken} turns, {came}{back}, branch `{each.tree[:12]}`{note}")
+    return "\n".join(lines)
+
+
 def final_answer(state: DeliverInput, delivered: Delivered) -> str:
     """The run's answer in Markdown: the reviewer's words, the proof and its limits, what was delivered and left out."""
     review, proof = state.get("review"), state["proof"]
@@ -130,6 +145,7 @@ def final_answer(state: DeliverInput, delivered: Delivered) -> str:
         if proof.base is None or proof.red_first
         else "**Nothing proves the change:** the command passes without it, too.",
         f"**Delivered:** {_where(delivered)}{taking}",
+        team_lines(state.get("team")),
         f"**Left out,** because commands made it and nobody asked for it: {listed(beside)}." if beside else "",
     ]
     return "\n\n".join(line for line in lines if line)

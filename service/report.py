@@ -14,6 +14,7 @@ from rich.text import Text
 from approvals import visible
 from domain import Ending, Spent
 from domain.evidence import Proof
+from domain.team import Team
 from models.wrappers import RoutingDecision
 from service.runs.runs import Run, RunState
 
@@ -70,6 +71,7 @@ def as_json(standing: RunState) -> dict[str, Any]:
         "approval": {"ballot": values.get("ballot"), **(plain(values.get("verdict")) or {})},
         "waits_for": standing.ballot,
         "question": standing.question,
+        "team": _team(values.get("team")),
         "turns": [plain(turn) for turn in values.get("turns", ())],
         "delivered": plain(delivered),
         "diff": values.get("diff", ""),
@@ -83,6 +85,14 @@ def as_json(standing: RunState) -> dict[str, Any]:
 def plain(value: object) -> Any:
     """A domain value as JSON types."""
     return TypeAdapter[Any](type(value)).dump_python(value, mode="json") if value is not None else None
+
+
+def _team(team: Team | None) -> list[dict[str, Any]]:
+    """Every worker and its branch, those of earlier plans first; empty: one coder did it."""
+    if team is None:
+        return []
+    names = ("id", "step", "role", "status", "attempt", "base", "tree", "touched", "taken", "returns", "order", "note")
+    return [{name: plain(getattr(each, name)) for name in names} for each in (*team.earlier, *team.workers)]
 
 
 def _proof(proof: Proof | None) -> dict[str, Any] | None:

@@ -46,7 +46,9 @@ class Progress:
         line = LINES.get(event.kind)
         if line is not None:
             self._rest()
-            self._print(line(event.message, event.data))
+            shown = line(event.message, event.data)
+            worker = escape(str(event.data.get("worker", "")))
+            self._print(f"[magenta]{worker}[/] {shown}" if worker and shown else shown)
 
     def _print(self, text: str) -> None:
         if text:

@@ -9,7 +9,7 @@ import typer
 from rich.prompt import Prompt
 from rich.table import Column, Table
 
-from domain.work import Delivery
+from domain.work import MOST_WORKERS, Delivery
 from sandbox import Texts
 from service import report
 from service.auth.four_eyes import local_user
@@ -63,6 +63,9 @@ def run(
     base: Annotated[str, typer.Option("--base", help="Revision to start from.")] = "HEAD",
     deliver: Annotated[str, typer.Option("--deliver", "-d", help="patch, commit, branch, pr or deploy.")] = "branch",
     strategy: Annotated[str | None, typer.Option("--strategy", help="Which models do what.")] = None,
+    team: Annotated[
+        int, typer.Option("--team", min=0, max=MOST_WORKERS, help="So many workers share the steps; 0: the strategy says.")
+    ] = 0,
     expert: Annotated[str | None, typer.Option("--expert", help="Code expert; chosen by itself if empty.")] = None,
     profile: Annotated[str, typer.Option("--profile", help="sealed (no network) or packages.")] = "sealed",
     max_steps: Annotated[int, STEPS] = 200,
@@ -83,6 +86,8 @@ def run(
 
       signoff run --repo ../shop --task "Round prices half up" --accept "pytest -q tests/test_prices.py"
 
+      signoff run --task "Give every endpoint a limit and a test" --team 4
+
       signoff run --task - --deliver patch --json < task.txt
     """
     text = sys.stdin.read() if task == "-" else task
@@ -102,6 +107,7 @@ def run(
             deliver=deliver_as,
             budget=budget,
             strategy=strategy or settings.strategy,
+            team=team,
             profile=one_of(profile, "--profile", ("sealed", "packages")),
             requester=local_user(),
         )

@@ -23,7 +23,7 @@ from service.runs.threads import GRAPH
 from service.runs.turns import Strategy
 
 FIELDS = frozenset(
-    {"repo", "base", "accept", "deliver", "expert", "strategy", "profile", "pipeline", "budget", "outside"}
+    {"repo", "base", "accept", "deliver", "expert", "strategy", "team", "profile", "pipeline", "budget", "outside"}
 )
 """Fields of a task that ``config.configurable`` or ``context`` may set; ``repo`` beside ``messages`` works, too."""
 MODES = frozenset(

@@ -13,7 +13,7 @@ from typing import Any, cast
 from graphs.coding import input_of
 from graphs.nodes import Nodes
 
-NODES = ("receive", "plan", "execute", "observe", "replan", "review", "assess", "ask", "wait", "deliver")
+NODES = ("receive", "plan", "execute", "observe", "replan", "team", "review", "assess", "ask", "wait", "deliver")
 BEFORE, AFTER = "before", "after"
 Node = Callable[[Any], Awaitable[Mapping[str, Any]]]
 

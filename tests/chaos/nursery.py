@@ -135,6 +135,13 @@ class Nursery:
         await child.dead(within_s=120.0)
         return child
 
+    async def team_up(self, folder: Path, sandbox: str, server: str) -> Child:
+        """A process in which a team works; returns when it is dead."""
+        child = Child(await self.fork("team_up", folder=str(folder), sandbox=sandbox, server=server), "")
+        self.children.append(child)
+        await child.dead(within_s=120.0)
+        return child
+
     async def fork(self, do: str, **given: Any) -> int:
         """A process id."""
         assert self.process.stdin is not None

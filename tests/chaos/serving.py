@@ -7,7 +7,7 @@ from typing import Any
 
 from domain import Refused
 from service.wiring.application import Application, open_application
-from tests.chaos import competing
+from tests.chaos import competing, teaming
 from tests.chaos.mortal import Doom, mortal
 from tests.worlds.house import settings, task
 from tests.worlds.quick import employing, idle_house
@@ -46,6 +46,11 @@ async def advance(folder: str, run: str, **given: Any) -> None:
 async def compete(folder: str, sandbox: str) -> None:
     """Let candidates compete, as ``competing`` does it."""
     await competing.compete(folder, sandbox=sandbox, doom=doom_of(Path(folder)))
+
+
+async def team_up(folder: str, sandbox: str, server: str) -> None:
+    """Let a team work, as ``teaming`` does it."""
+    await teaming.team_up(folder, sandbox=sandbox, server=server, doom=doom_of(Path(folder)))
 
 
 def doom_of(folder: Path) -> Doom:
