@@ -243,6 +243,8 @@ class SelectionContext:
     attempt: int = Field(default=1, ge=1)
     failure: FailureKind | None = None
     """Of the last attempt, where there was one."""
+    red: FailureKind = "general"
+    """What the acceptance command failed with before anything was changed: by this the router learns."""
 
 
 @dataclass(slots=True)

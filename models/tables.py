@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 NANO = Decimal(10) ** 9
@@ -36,6 +36,19 @@ DECISIONS = Table(
     Column("outcome", String(200), nullable=False),
     Index("decisions_by_org", "org", "at"),
     Index("decisions_by_run", "org", "run"),
+)
+OUTCOMES = Table(
+    "model_outcomes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("org", String(200), nullable=False),
+    Column("run", String(200), nullable=False),
+    Column("failure", String(40), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("succeeded", Boolean, nullable=False),
+    Index("model_outcomes_by_failure", "org", "failure", "at"),
+    Index("model_outcomes_by_run", "org", "run"),
 )
 CALLS = Table(
     "model_calls",

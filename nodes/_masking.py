@@ -9,7 +9,7 @@ from domain import CodeChange, CommandRun, FileEdit, NewFile, Refused
 from domain.evidence import Output
 from domain.masking import PLACEHOLDER, Masker, holds_secrets, is_secret_file, known_of, not_shown, restored
 from domain.text import decoded
-from nodes._rating import workspace_policy
+from nodes.rating.rules import workspace_policy
 from sandbox import Store
 
 Read = Callable[[str], Awaitable[bytes]]

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol, TypedDict, TypeVar
 
 from pydantic import TypeAdapter
 
-from domain import Requirement, Spent, Task, Tier
+from domain import CommandRun, Requirement, Spent, Task, Tier
 from domain.evidence import FailureKind
 from domain.limits import QUESTION, ensure_within
 from domain.progress import CandidateLoop
+from domain.text import failure_kind
 from models import (
     Message,
     Model,
@@ -25,6 +26,7 @@ from models import (
     metered,
 )
 from models.contract import DialectName
+from nodes._commands import plain
 from nodes._events import announce
 from sandbox import Pinned
 
@@ -48,8 +50,19 @@ class Asking(TypedDict):
     spent: Spent
 
 
+@lru_cache(maxsize=64)
+def red_kind(baseline: CommandRun) -> FailureKind:
+    """The kind of failure before anything was changed; ``general``: the acceptance command passed."""
+    return "general" if baseline.ok else failure_kind(plain(baseline))
+
+
 def selection(
-    state: Asking, *, attempt: int = 1, failure: FailureKind | None = None, spent: Spent | None = None
+    state: Asking,
+    *,
+    attempt: int = 1,
+    failure: FailureKind | None = None,
+    spent: Spent | None = None,
+    baseline: CommandRun | None = None,
 ) -> SelectionContext:
     """What a model or a provider is chosen by, as the state has it."""
     return SelectionContext(
@@ -61,6 +74,7 @@ def selection(
         spent=spent or state["spent"],
         attempt=attempt,
         failure=failure,
+        red=red_kind(baseline) if baseline is not None else "general",
     )
 
 

@@ -16,8 +16,8 @@ from domain.progress import Attempt, Pending
 from domain.work import PublishTarget
 from nodes._commands import beside_base
 from nodes._models import Require
-from nodes._rating import denied, rate, ruled
 from nodes.publishing import Publisher, destination
+from nodes.rating.rules import denied, rate, ruled
 from risk import RiskEngine
 from sandbox import Delivered, Pinned, Snapshot, Store
 

@@ -19,8 +19,8 @@ from models import SelectionContext
 from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster
-from nodes._rating import workspace_policy
 from nodes.publishing import Publisher
+from nodes.rating.rules import workspace_policy
 from sandbox import Pinned, Store, Texts, bring
 from sandbox.environments import Environments, Recipe, Setup, SetupProgress, lfs_pointers
 

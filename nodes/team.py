@@ -42,31 +42,31 @@ class Supervisor:
         # An interrupt comes before everything else; nothing is under way while people are asked.
         board, question = Board.of(state), state.get("question")
         if question is not None:
-            self._hand_on(board, question)
+            self.hand_on(board, question)
         try:
             await self.changes.ensure_alive(state)
             if state.get("worker") and state.get("pending") is not None:
-                await self._decided(state, board)
+                await self.decided(state, board)
                 return {**board.update(), "worker": "", "pending": None, "verdict": None}
-            update = await self._visit(state, board)
+            update = await self.visit(state, board)
         except BaseException:
             await self.running.stop(state["run"])
             raise
         return {**update, "question": update.get("question"), "worker": update.get("worker", "")}
 
-    async def _visit(self, state: TeamInput, board: Board) -> TeamUpdate:
+    async def visit(self, state: TeamInput, board: Board) -> TeamUpdate:
         run = state["run"]
         if run not in self.running.problems:
-            self._begin(state, board)
+            self.begin(state, board)
         if self.running.of(run):
             for each in await self.running.ended(run):
-                await self._take_in(state, board, each)
+                await self.take_in(state, board, each)
             return board.update()
         if (problem := self.running.problems.pop(run, None)) is not None:
             raise problem
-        return self._asked(board) or self._concluded(state, board)
+        return self.asked(board) or self.concluded(state, board)
 
-    def _begin(self, state: TeamInput, board: Board) -> None:
+    def begin(self, state: TeamInput, board: Board) -> None:
         """Hand out what is ready, and begin every turn and merge that can begin."""
         run, task, plan = state["run"], state["task"], state["plan"]
         for new in handed_out(plan, board.team):
@@ -89,17 +89,17 @@ class Supervisor:
         if MERGING not in under_way and (batch := first_batch(board.team.workers)):
             self.running.begin(run, MERGING, self.queue(state, board.team, batch, board.trunk))
 
-    async def _take_in(self, state: TeamInput, board: Board, each: WorkerTurn | BranchMerge) -> None:
+    async def take_in(self, state: TeamInput, board: Board, each: WorkerTurn | BranchMerge) -> None:
         """Write what a turn or a merge came to on the board."""
         board.spent += each.spent
         if each.error is not None and isinstance(each, BranchMerge):
             self.running.problems.setdefault(state["run"], each.error)
         elif isinstance(each, BranchMerge):
-            await self._merged(state, board, each)
+            await self.merged(state, board, each)
         else:
-            await self._took_turn(state, board, each)
+            await self.took_turn(state, board, each)
 
-    async def _took_turn(self, state: TeamInput, board: Board, turn: WorkerTurn) -> None:
+    async def took_turn(self, state: TeamInput, board: Board, turn: WorkerTurn) -> None:
         run, worker = state["run"], turn.worker
         if turn.error is not None:
             after = broken_off(worker, turn.error)
@@ -121,7 +121,7 @@ class Supervisor:
         if worker.status not in {"working", "asking"}:
             await self.changes.workspaces.leave(run, f"worker-{worker.id}")
 
-    async def _merged(self, state: TeamInput, board: Board, merge: BranchMerge) -> None:
+    async def merged(self, state: TeamInput, board: Board, merge: BranchMerge) -> None:
         """Land what is proved, and send back what is not."""
         run = state["run"]
         if merge.ok:
@@ -138,9 +138,9 @@ class Supervisor:
             announce("note", f"Together they fail, so each is tried alone: {', '.join(merge.workers)}", subject="merge")
         back = [*merge.conflicts, *(merge.workers if not merge.ok and len(merge.workers) == 1 else ())]
         for worker in back:
-            await self._send_back(state, board, worker, merge)
+            await self.send_back(state, board, worker, merge)
 
-    async def _send_back(self, state: TeamInput, board: Board, named: str, merge: BranchMerge) -> None:
+    async def send_back(self, state: TeamInput, board: Board, named: str, merge: BranchMerge) -> None:
         worker, at = board.worker(named), board.place(named)
         snapshot, transcript, why = await self.queue.returned(state, board, worker, merge)
         counted = replace(worker, returns=worker.returns + 1, note=why)
@@ -165,7 +165,7 @@ class Supervisor:
             ),
         )
 
-    def _asked(self, board: Board) -> TeamUpdate | None:
+    def asked(self, board: Board) -> TeamUpdate | None:
         """Ask people, now that nobody can go on without: all questions in one, else for the first signature."""
         asking = [each for each in board.team.workers if each.status == "asking"]
         questions = [(each.id, each.question) for each in asking if each.question is not None]
@@ -181,7 +181,7 @@ class Supervisor:
             return {**board.update(), "pending": asking[0].pending, "worker": asking[0].id, "verdict": None}
         return None
 
-    def _hand_on(self, board: Board, question: OpenQuestion) -> None:
+    def hand_on(self, board: Board, question: OpenQuestion) -> None:
         """Give the person's answer to every worker that asked; the run waits here until there is one."""
         answer, waited = question.answer, 0.0
         while answer is None:
@@ -197,7 +197,7 @@ class Supervisor:
             )
             board.change(each.id, lambda worker, own=own: replace(worker, status="working", question=own))
 
-    async def _decided(self, state: TeamInput, board: Board) -> None:
+    async def decided(self, state: TeamInput, board: Board) -> None:
         """Do what was signed, or tell its worker that it was rejected and why."""
         named, verdict = state.get("worker", ""), state.get("verdict")
         worker, at = board.worker(named), board.place(named)
@@ -210,11 +210,11 @@ class Supervisor:
             return
         # Nothing else is under way. It is done within this visit, while the state still says that it was signed.
         signed = replace(worker, pending=state.get("pending"))
-        await self._take_in(state, board, await self.turns(state, signed, board.snapshots[at], board.transcripts[at]))
+        await self.take_in(state, board, await self.turns(state, signed, board.snapshots[at], board.transcripts[at]))
         if (problem := self.running.problems.pop(state["run"], None)) is not None:
             raise problem
 
-    def _concluded(self, state: TeamInput, board: Board) -> TeamUpdate:
+    def concluded(self, state: TeamInput, board: Board) -> TeamUpdate:
         """Nothing is under way and nobody waits: every branch landed, or some step cannot be done."""
         plan, team = state["plan"], board.team
         left = unfinished(plan, team)

@@ -15,7 +15,7 @@ from domain import Action, Ending, Risk, SignoffError, Spent, Verdict
 from domain.progress import Pending
 from nodes._events import announce
 from nodes._models import Clock
-from nodes._rating import Reviser, change_of
+from nodes.rating.rules import Reviser, change_of
 
 
 class WaitInput(TypedDict):

@@ -144,6 +144,12 @@ TABLES = (
         "for good: the books of `signoff usage`, without what was said",
         "nothing",
     ),
+    Kept(
+        MODEL_TABLES.tables["model_outcomes"],
+        "organisation",
+        "for good: which model finished which run after which kind of failure, without what was said",
+        "nothing",
+    ),
     Kept(_RECEIVED, "organisation", _REPLAYABLE, past=lambda at: _RECEIVED.c.received_at < at.now - REPLAYABLE_FOR),
     Kept(_LINKS, "organisation", _REPLAYABLE, past=lambda at: _LINKS.c.used_at < at.now - REPLAYABLE_FOR),
     Kept(approvals.tables["ballots"], "organisation", _SIGNED, _ERASURE),

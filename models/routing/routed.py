@@ -26,6 +26,7 @@ from models.routing.endpoints import ModelRegistry, around_choice
 from models.routing.router import (
     Circumstances,
     RankedModel,
+    RecentOutcomes,
     RecentUsage,
     Route,
     choose,
@@ -35,6 +36,7 @@ from models.routing.router import (
 )
 from models.wrappers.cache import AnswerStore, Cached, SimilarAnswers, Similarity, key_of
 from models.wrappers.limits import Counters, Ledger
+from models.wrappers.outcomes import Outcomes
 from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision
 
 T = TypeVar("T")
@@ -102,6 +104,9 @@ class ModelRouter:
     """Compares tasks for the plan cache; None: only the very same question has the same answer."""
     tracer: Tracer = field(default_factory=lambda: trace.get_tracer("signoff.models"))
     recent: RecentUsage = field(default_factory=RecentUsage, repr=False)
+    outcomes: Outcomes | None = None
+    """What the router learns from; None: nothing."""
+    learned: RecentOutcomes = field(default_factory=RecentOutcomes, repr=False)
     masker: MaskerOf = by_form
     """Masks what is asked: nothing goes to an endpoint that it was not shown first."""
 
@@ -135,6 +140,7 @@ class ModelRouter:
             health=dict(self.registry.health(cards.all)),
             recent=await self.recent(self.decisions, context.org, self.now()),
             money_left=context.task.budget.max_cost - context.spent.cost,
+            rates=await self.learned(self.outcomes, context.org, context.red),
         )
 
 

@@ -20,8 +20,8 @@ from nodes._commands import clip, listed, run_command
 from nodes._events import announce
 from nodes._masking import Masks, unmasked
 from nodes._models import Asking, Require
-from nodes._rating import denied, rate, ruled, shell_arguments
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate, lane_of, shown_by
+from nodes.rating.rules import denied, rate, ruled, shell_arguments
 from retrieval import IndexFolder
 from risk import RiskEngine
 from sandbox import REPO, Deliverable, Snapshot, Store, Workspace, Workspaces

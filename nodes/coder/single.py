@@ -17,7 +17,6 @@ from models.dialects import single
 from nodes._commands import plain, tail
 from nodes._events import announce
 from nodes._models import Clock, Roster, selection
-from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
 from nodes.coder.candidates import ProviderAnswer, affordable, propose, selection_of, together
 from nodes.coder.changes import ChangeRunner, label_of, refused
@@ -26,6 +25,7 @@ from nodes.coder.edits import fitted_to_files
 from nodes.coder.judge import judge
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of
 from nodes.coder.tool_calls import Lookups, ToolCalls
+from nodes.rating.rules import denied, ruled
 from sandbox import Deliverable, Workspace
 
 CHOICES = 200
@@ -87,7 +87,12 @@ class SingleAnswer:
     ) -> list[ProviderAnswer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
         red = None if state["baseline"].ok else failure_kind(plain(state["baseline"]))
-        context = selection(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else red)
+        context = selection(
+            state,
+            attempt=state.get("tries", 0) + 1,
+            failure=past[-1].failure if past else red,
+            baseline=state["baseline"],
+        )
         providers = affordable(await self.roster.providers(context), task.budget, state["spent"], prompts, settings)
         if await self.roster.model("coder", context) is not None:
             tokens = sum(worst_case(m, settings, rounds=1).tokens for m in prompts)

@@ -13,10 +13,10 @@ from domain import Action, Refused, Risk, SignoffError
 from domain.coder import UseAction
 from domain.progress import Attempt, Pending
 from nodes._events import announce
-from nodes._rating import denied, rate, ruled
 from nodes.coder.changes import ChangeRunner, refused
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
 from nodes.coder.transcript import cut_output
+from nodes.rating.rules import denied, rate, ruled
 from tools import OfferedTool, PreparedCall, ToolResult, ToolServers, framed, shown_offers
 
 

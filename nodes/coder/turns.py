@@ -106,7 +106,7 @@ class CoderLoop:
         provider = candidate.provider if candidate is not None else ""
         if candidate is not None and candidate.temperature is not None:
             settings = replace(settings, temperature=candidate.temperature)
-        model = await self.roster.model("coder", selection(state), provider=provider)
+        model = await self.roster.model("coder", selection(state, baseline=state["baseline"]), provider=provider)
         assert model is not None  # noqa: S101  without one there is no dialect to speak
         tokens = worst_case(transcript, settings, rounds=1).tokens
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)

@@ -85,11 +85,11 @@ class MergeQueue:
             blank = BranchMerge(
                 workers=tuple(inside), trunk=trunk.tree, tree=tree, conflicts=conflicts, marked=marked, trees=trees
             )
-            return await self._proved(state, team, blank) if inside else blank
+            return await self.proved(state, team, blank) if inside else blank
         except SignoffError as error:
             return BranchMerge(workers=(), trunk=trunk.tree, tree=trunk.tree, error=error)
 
-    async def _proved(self, state: TeamInput, team: Team, merge: BranchMerge) -> BranchMerge:
+    async def proved(self, state: TeamInput, team: Team, merge: BranchMerge) -> BranchMerge:
         run, task, baseline = state["run"], state["task"], state["baseline"]
         command, masker = task.accept or "", await self.masks(run)
         announce("note", f"Merged, and to be proved: {', '.join(merge.workers)}", subject="merge", tree=merge.tree)
@@ -116,7 +116,7 @@ class MergeQueue:
             marked=merge.marked,
             trees=merge.trees,
             run=ran,
-            ok=_finished(state, ran, told=all(each.returns for each in batch))
+            ok=finished(state, ran, told=all(each.returns for each in batch))
             if last
             else acceptable(before, ran, broken),
             broken=broken or (),
@@ -148,17 +148,17 @@ class MergeQueue:
         why = why or (f"marks of a conflict in {', '.join(marked[:5])}" if marked else "")
         if not why and ran is not None:
             why = f"{ran.command}: {ending(ran)}" + (f"; broken: {', '.join(merge.broken[:5])}" if merge.broken else "")
-        snapshot = await self._on_top(run, board.snapshots[board.place(worker.id)], tree, f"{worker.id}.returned")
+        snapshot = await self.on_top(run, board.snapshots[board.place(worker.id)], tree, f"{worker.id}.returned")
         return snapshot, answered(board.transcripts[board.place(worker.id)], rendered), why[:2_000]
 
-    async def _on_top(self, run: str, branch: Snapshot, tree: str, label: str) -> Snapshot:
+    async def on_top(self, run: str, branch: Snapshot, tree: str, label: str) -> Snapshot:
         """The files of another tree, with what commands left beside them in the branch: packages stay installed."""
         repo, home = await self.store.parts(run, branch.full)
         paths = await self.store.changed(run, branch.tree, tree)
         return await self.store.keep(run, label, (tree, await self.store.with_files(run, repo, tree, paths), home), b"")
 
 
-def _finished(state: TeamInput, ran: CommandRun, *, told: bool) -> bool:
+def finished(state: TeamInput, ran: CommandRun, *, told: bool) -> bool:
     """Whether the acceptance command passes on the whole, as the proof of any run is judged.
 
     What fails as before is the last author's to look at; once ``told``, one that says "done" again has decided that it

@@ -82,32 +82,11 @@ class WorkerTurns:
                 return replace(before, error=error, spent=meter.spent)
 
     async def _taken(self, state: TeamInput, before: WorkerTurn) -> WorkerTurn:
-        worker, snapshot, transcript = before.worker, before.snapshot, before.transcript
+        worker = before.worker
         if worker.faults:
             # Half of it is chance: those who failed together do not come back together.
             await self.pause(min(LONGEST_S, FIRST_S * 2 ** (worker.faults - 1)) * (0.5 + self.jitter() / 2))
-        own: ExecuteInput = {
-            "run": state["run"],
-            "org": state["org"],
-            "task": state["task"],
-            "pinned": state["pinned"],
-            "expert": state["expert"],
-            "plan": await self._plan(state, worker, fresh=not transcript),
-            "baseline": state["baseline"],
-            "context": state["context"],
-            "snapshot": snapshot,
-            "spent": state["spent"],
-            "worker": worker.id,
-            "loops": (),
-            "done": worker.done,
-            "turns": worker.turns,
-            "evidence": worker.evidence,
-            "tries": worker.tries,
-            "transcript": transcript,
-            "pending": worker.pending,
-            "question": worker.question,
-            "verdict": state.get("verdict") if worker.pending is not None else None,
-        }
+        own = await self.channels(state, before)
         did = await self.execute(own)
         now: ExecuteInput = {**own, **did}
         seen = await self.observe(
@@ -157,6 +136,32 @@ class WorkerTurns:
             outside=now["task"].outside,
         )
 
+    async def channels(self, state: TeamInput, before: WorkerTurn) -> ExecuteInput:
+        """The channels of the state as a worker sees them: the run's, and its own branch, step and conversation."""
+        worker, snapshot, transcript = before.worker, before.snapshot, before.transcript
+        return {
+            "run": state["run"],
+            "org": state["org"],
+            "task": state["task"],
+            "pinned": state["pinned"],
+            "expert": state["expert"],
+            "plan": await self._plan(state, worker, fresh=not transcript),
+            "baseline": state["baseline"],
+            "context": state["context"],
+            "snapshot": snapshot,
+            "spent": state["spent"],
+            "worker": worker.id,
+            "loops": (),
+            "done": worker.done,
+            "turns": worker.turns,
+            "evidence": worker.evidence,
+            "tries": worker.tries,
+            "transcript": transcript,
+            "pending": worker.pending,
+            "question": worker.question,
+            "verdict": state.get("verdict") if worker.pending is not None else None,
+        }
+
     async def _plan(self, state: TeamInput, worker: TeamWorker, *, fresh: bool) -> Plan:
         """The plan as a worker sees it: its own step, and behind it the merge, so that the step is not the last one."""
         plan, team = state["plan"], state["team"] or Team()
@@ -164,13 +169,13 @@ class WorkerTurns:
         others = [f"- {each.title}" for each in plan.steps if each.id != step.id]
         detail = [step.detail, DUTIES[worker.role], MEANWHILE, "Steps of the others:", *others]
         if fresh and worker.attempt >= NEUTRAL:
-            detail += await self._both_sides(state, worker, team)
+            detail += await self.both_sides(state, worker, team)
         own = replace(step, needs=(), detail="\n".join(detail)[:20_000])
         return replace(
             plan, steps=(own, Step(id=MERGE if step.id != MERGE else f"{MERGE}-2", title=MERGE, needs=(own.id,)))
         )
 
-    async def _both_sides(self, state: TeamInput, worker: TeamWorker, team: Team) -> list[str]:
+    async def both_sides(self, state: TeamInput, worker: TeamWorker, team: Team) -> list[str]:
         """What somebody who wrote none of it needs to know: what the author wanted, and what landed meanwhile."""
         author = next(each for each in team.workers if each.step == worker.step and each.attempt < worker.attempt)
         run, masker = state["run"], await self.masks(state["run"])

@@ -54,6 +54,9 @@ OUTSIDE = typer.Option(
 )
 
 
+TEAM = typer.Option("--team", min=0, max=MOST_WORKERS, help="So many workers share the steps; 0: as the strategy says.")
+
+
 def run(
     task: Annotated[str, typer.Option("--task", "-t", help="What is to be done. '-' reads standard input.")],
     repo: Annotated[
@@ -63,9 +66,7 @@ def run(
     base: Annotated[str, typer.Option("--base", help="Revision to start from.")] = "HEAD",
     deliver: Annotated[str, typer.Option("--deliver", "-d", help="patch, commit, branch, pr or deploy.")] = "branch",
     strategy: Annotated[str | None, typer.Option("--strategy", help="Which models do what.")] = None,
-    team: Annotated[
-        int, typer.Option("--team", min=0, max=MOST_WORKERS, help="So many workers share the steps; 0: the strategy says.")
-    ] = 0,
+    team: Annotated[int, TEAM] = 0,
     expert: Annotated[str | None, typer.Option("--expert", help="Code expert; chosen by itself if empty.")] = None,
     profile: Annotated[str, typer.Option("--profile", help="sealed (no network) or packages.")] = "sealed",
     max_steps: Annotated[int, STEPS] = 200,
@@ -85,8 +86,6 @@ def run(
       signoff run --task "Fix the failing test"
 
       signoff run --repo ../shop --task "Round prices half up" --accept "pytest -q tests/test_prices.py"
-
-      signoff run --task "Give every endpoint a limit and a test" --team 4
 
       signoff run --task - --deliver patch --json < task.txt
     """

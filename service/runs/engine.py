@@ -62,8 +62,7 @@ ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_
 """Refusals of a signature that a new question may heal."""
 KILLED_BEFORE = {"plan", "replan", "review"}
 """Nodes that ask models and do not look by themselves whether somebody pulled the kill switch."""
-CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"
-"""langgraph's own name, which it does not export: a resume of an interrupt that is not open now is an error."""
+CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"  # langgraph exports no name for it: only open interrupts resume
 
 
 class Spans(Protocol):
@@ -82,8 +81,7 @@ async def nobody(_: object) -> None:
     """Hear of nothing."""
 
 
-Began = Callable[[Run], Awaitable[None]]
-"""Hears of a stretch of work that begins, under its lease; must not raise."""
+Began = Callable[[Run], Awaitable[None]]  # hears of a stretch of work that begins, under its lease; must not raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +99,7 @@ class RunEngine:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ended: Ended = nobody
     began: Began = nobody
-    stop: Callable[[str], Awaitable[None]] = nobody
-    """Ends what nodes of a run have begun and not waited for."""
+    stop: Callable[[str], Awaitable[None]] = nobody  # ends what nodes of a run began and did not wait for
     lease_for: timedelta = timedelta(seconds=30)
     leases: RunLeases = field(default_factory=RunLeases)
     """What this process holds: sandboxes obey nobody else."""

@@ -23,7 +23,7 @@ from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
 from nodes._masking import Masks
-from nodes._rating import Reviser
+from nodes.rating.rules import Reviser
 from retrieval import IndexFolder
 from risk import RiskEngine
 from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
@@ -40,7 +40,7 @@ from service.storage.schema import make_tables
 from service.wiring.coder import open_tools
 from service.wiring.environments import open_environments
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
-from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
+from service.wiring.models import ModelSelection, Policies, learning_from, masker_of, open_router, probe_endpoints
 from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
 from service.wiring.search import RepositorySearch
@@ -252,7 +252,17 @@ def _assemble(  # noqa: PLR0917
     )
     return Application(
         settings=settings,
-        engine=_engine(settings, storage, spans, nodes, workspaces, leases, served=served_to is not None, clock=clock),
+        engine=_engine(
+            settings,
+            storage,
+            spans,
+            nodes,
+            workspaces,
+            leases,
+            board=selection.board,
+            served=served_to is not None,
+            clock=clock,
+        ),
         nodes=nodes,
         ballots=ballots,
         store=store,
@@ -276,6 +286,7 @@ def _engine(  # noqa: PLR0917
     workspaces: Workspaces,
     leases: RunLeases,
     *,
+    board: ModelRouter,
     served: bool,
     clock: Clock,
 ) -> RunEngine:
@@ -291,7 +302,7 @@ def _engine(  # noqa: PLR0917
         spans=RunSpans(spans),
         org=settings.org,
         clock=clock,
-        ended=both(scored_when_ended(settings), status.ended),
+        ended=both(both(scored_when_ended(settings), status.ended), learning_from(board)),
         began=status.began if status.forges.entries else nobody,
         lease_for=timedelta(seconds=settings.lease_s),
         leases=leases,

@@ -6,7 +6,6 @@ from approvals import Ballots, Clock, Voter
 from database import now
 from graphs import Nodes
 from nodes._masking import Masks
-from nodes._rating import Reviser
 from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
@@ -15,6 +14,7 @@ from nodes.deliver import Deliverer
 from nodes.observe import Observer
 from nodes.plan import Planner
 from nodes.publishing import Publisher
+from nodes.rating.rules import Reviser
 from nodes.receive import EnvironmentSetup, Receiver
 from nodes.replan import Replanner
 from nodes.review import Reviewer

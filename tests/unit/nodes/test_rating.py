@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain import Action, CodeChange, Refused
-from nodes._rating import edited_delivery, edited_shell, shell_arguments
+from nodes.rating.rules import edited_delivery, edited_shell, shell_arguments
 from risk import OUTSIDE, RiskEngine
 from tests.worlds.ballots import COMMIT, ballot
 
