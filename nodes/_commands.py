@@ -5,13 +5,15 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from opentelemetry.trace import Tracer
 
 from domain import CommandRun
-from domain.evidence import LeftOut, Output, Proof, TestReport
+from domain.evidence import FailureKind, LeftOut, Output, Proof, TestReport
 from domain.masking import Masker
 from domain.reports import read_report
+from domain.text import failure_kind
 from nodes._events import announce
 from nodes._masking import masked_run
 
@@ -42,6 +44,12 @@ def clip(run: CommandRun) -> CommandRun:
 def plain(run: CommandRun) -> str:
     """Both streams as text without terminal colours."""
     return _ANSI.sub("", f"{run.stdout.text()}\n{run.stderr.text()}").strip()
+
+
+@lru_cache(maxsize=64)
+def red_kind(baseline: CommandRun) -> FailureKind:
+    """The kind of failure before anything was changed; ``general``: the acceptance command passed."""
+    return "general" if baseline.ok else failure_kind(plain(baseline))
 
 
 async def counted(run: CommandRun) -> TestReport | None:

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Protocol, TypedDict, TypeVar
 
 from pydantic import TypeAdapter
 
-from domain import CommandRun, Requirement, Spent, Task, Tier
+from domain import Requirement, Spent, Task, Tier
 from domain.evidence import FailureKind
 from domain.limits import QUESTION, ensure_within
 from domain.progress import CandidateLoop
-from domain.text import failure_kind
 from models import (
     Message,
     Model,
@@ -26,7 +25,6 @@ from models import (
     metered,
 )
 from models.contract import DialectName
-from nodes._commands import plain
 from nodes._events import announce
 from sandbox import Pinned
 
@@ -50,19 +48,13 @@ class Asking(TypedDict):
     spent: Spent
 
 
-@lru_cache(maxsize=64)
-def red_kind(baseline: CommandRun) -> FailureKind:
-    """The kind of failure before anything was changed; ``general``: the acceptance command passed."""
-    return "general" if baseline.ok else failure_kind(plain(baseline))
-
-
 def selection(
     state: Asking,
     *,
     attempt: int = 1,
     failure: FailureKind | None = None,
     spent: Spent | None = None,
-    baseline: CommandRun | None = None,
+    red: FailureKind = "general",
 ) -> SelectionContext:
     """What a model or a provider is chosen by, as the state has it."""
     return SelectionContext(
@@ -74,7 +66,7 @@ def selection(
         spent=spent or state["spent"],
         attempt=attempt,
         failure=failure,
-        red=red_kind(baseline) if baseline is not None else "general",
+        red=red,
     )
 
 

@@ -10,9 +10,9 @@ from typing import Protocol, TypeVar
 
 from models.wrappers.outcomes import SuccessRate
 
-FIRST, LESS, LEAST = 0.8, 0.05, 0.3
+FIRST, LESS, LEAST = 0.8, 0.1, 0.3
 """The share of successes that the catalogue's first choice is taken to have; how much less each next one; the least."""
-WEIGHT = 6
+WEIGHT = 10
 """So many runs the catalogue's word is worth."""
 
 

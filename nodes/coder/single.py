@@ -91,7 +91,7 @@ class SingleAnswer:
             state,
             attempt=state.get("tries", 0) + 1,
             failure=past[-1].failure if past else red,
-            baseline=state["baseline"],
+            red=red_kind(state["baseline"]),
         )
         providers = affordable(await self.roster.providers(context), task.budget, state["spent"], prompts, settings)
         if await self.roster.model("coder", context) is not None:

@@ -26,6 +26,7 @@ from domain.work import ready
 from models import Message, PromptSource, Question, Reply, worst_case
 from models.contract import DialectName
 from models.dialects import Reading, text, tools
+from nodes._commands import red_kind
 from nodes._events import TextStream, announce
 from nodes._models import Clock, Roster, ask_within_budget, selection, spent_on
 from nodes.coder.changes import ChangeRunner, label_of
@@ -106,7 +107,7 @@ class CoderLoop:
         provider = candidate.provider if candidate is not None else ""
         if candidate is not None and candidate.temperature is not None:
             settings = replace(settings, temperature=candidate.temperature)
-        model = await self.roster.model("coder", selection(state, baseline=state["baseline"]), provider=provider)
+        model = await self.roster.model("coder", selection(state, red=red_kind(state["baseline"])), provider=provider)
         assert model is not None  # noqa: S101  without one there is no dialect to speak
         tokens = worst_case(transcript, settings, rounds=1).tokens
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)

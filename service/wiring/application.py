@@ -40,7 +40,8 @@ from service.storage.schema import make_tables
 from service.wiring.coder import open_tools
 from service.wiring.environments import open_environments
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
-from service.wiring.models import ModelSelection, Policies, learning_from, masker_of, open_router, probe_endpoints
+from service.wiring.learning import learning_from
+from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
 from service.wiring.search import RepositorySearch

@@ -7,14 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
-import structlog
 from opentelemetry.trace import Tracer
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Clock
 from database import writing
-from domain import CommandRun, Refused, SignoffError
+from domain import Refused
 from domain.masking import Masker
 from domain.progress import CandidateLoop
 from models import (
@@ -47,7 +45,6 @@ from models.routing import (
 )
 from models.wrappers import (
     EmbeddingSimilarity,
-    RunOutcome,
     Similarity,
     StoredAnswers,
     StoredCounters,
@@ -56,9 +53,7 @@ from models.wrappers import (
     StoredOutcomes,
     WordSimilarity,
 )
-from nodes._models import red_kind
 from sandbox import Check, Store
-from service.runs.runs import RunState
 from service.settings import CoderDialect, Settings
 from service.wiring.recorded_provider import RecordedProvider
 
@@ -230,41 +225,6 @@ async def probe_dialects(board: ModelRouter) -> tuple[Probe, ...]:
 async def masker_of(of_run: Callable[[str], Awaitable[Masker]], personal: bool, context: SelectionContext) -> Masker:
     """What may not be shown to a model, by the repository of a run; a chat has none."""
     return await of_run(context.run) if context.tree else Masker(personal=personal)
-
-
-SUCCEEDED = frozenset({"delivered", "nothing_to_do"})
-MODELS_FAULT = frozenset({"gave_up", "same_finding_twice", "no_action"})
-"""Endings that say something of who wrote the change. What a person rejected, or a machine lost, says nothing."""
-
-
-def learning_from(board: ModelRouter) -> Callable[[RunState], Awaitable[None]]:
-    """Have the router learn from a run that ended: its last model finished it or did not, those before it did not."""
-
-    async def ended(standing: RunState) -> None:
-        run, baseline = standing.run, standing.values.get("baseline")
-        succeeded = run.status in SUCCEEDED
-        if board.outcomes is None or not isinstance(baseline, CommandRun):
-            return
-        if not succeeded and not (run.ending is not None and run.ending.code in MODELS_FAULT):
-            return
-        try:
-            decisions = await board.decisions.latest(run.org, limit=1_000, run=run.id)
-            asked = [each.choice for each in reversed(decisions) if each.role == CODER and each.outcome == "answered"]
-            for model in dict.fromkeys(reversed(asked)):
-                await board.outcomes.record(
-                    RunOutcome(
-                        at=run.updated_at,
-                        org=run.org,
-                        run=run.id,
-                        failure=red_kind(baseline),
-                        model=model,
-                        succeeded=succeeded and model == asked[-1],
-                    )
-                )
-        except (SQLAlchemyError, SignoffError) as error:  # what was not learnt now is learnt from the next run
-            structlog.get_logger("signoff.models").warning("outcome not kept", run=run.id, error=type(error).__name__)
-
-    return ended
 
 
 CODER, REPAIR = "coder", "repair"
