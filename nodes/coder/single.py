@@ -14,7 +14,7 @@ from domain.text import failure_kind
 from domain.work import ready
 from models import ChangeRequest, Message, PromptSource, worst_case
 from models.dialects import single
-from nodes._commands import plain, tail
+from nodes._commands import plain, red_kind, tail
 from nodes._events import announce
 from nodes._models import Clock, Roster, selection
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent

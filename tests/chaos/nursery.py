@@ -139,7 +139,7 @@ class Nursery:
         """A process in which a team works; returns when it is dead."""
         child = Child(await self.fork("team_up", folder=str(folder), sandbox=sandbox, server=server), "")
         self.children.append(child)
-        await child.dead(within_s=120.0)
+        await child.dead(within_s=240.0)
         return child
 
     async def fork(self, do: str, **given: Any) -> int:
