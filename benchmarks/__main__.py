@@ -8,6 +8,7 @@ from benchmarks import report
 PARTS = (
     "graph",
     "turns",
+    "team",
     "risk",
     "sandbox",
     "repair",

@@ -39,6 +39,7 @@ BOXES = {
     "observe": Box(490, 130, "evidence"),
     "review": Box(632, 130, "clean checkout"),
     "replan": Box(490, 240, "three rounds"),
+    "team": Box(490, 340, "side by side"),
     "deliver": Box(916, 130, "exactly once"),
     "approve": Box(774, 130, "risk, signature"),
 }
@@ -57,6 +58,14 @@ ARROWS: dict[tuple[str, str], tuple[str, str, int, int]] = {
     ("replan", "execute"): ("M438 240 C390 236 362 206 352 156", "", 0, 0),
     ("approve", "deliver"): ("M826 130 H860", "", 0, 0),
     ("approve", "replan"): ("M774 152 C770 250 640 256 546 248", "rejected, with words", 826, 212),
+    ("plan", "team"): ("M206 152 C206 300 320 340 434 340", "several workers", 250, 300),
+    ("team", "team"): ("M450 362 C440 396 520 396 512 366", "next turn or merge", 481, 400),
+    ("team", "replan"): ("M480 318 V266", "stuck", 462, 296),
+    ("replan", "team"): ("M502 262 V314", "", 0, 0),
+    ("team", "review"): ("M542 330 C600 310 630 240 632 156", "all landed", 634, 270),
+    ("team", "approve"): ("M542 340 C680 330 760 260 770 156", "an action needs a signature", 740, 320),
+    ("approve", "team"): ("M782 152 C790 300 680 356 546 350", "", 0, 0),
+    ("observe", "team"): ("M446 152 C400 200 400 300 440 322", "answered", 394, 236),
     ("approve", "execute"): ("M764 108 C700 8 420 8 356 104", "approved: run it", 560, 26),
 }
 
@@ -107,7 +116,7 @@ def svg() -> str:
     boxes = [_box(name, box) for name, box in BOXES.items()]
     return "\n".join(
         [
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 984 272" role="img" text-anchor="middle">',
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 984 412" role="img" text-anchor="middle">',
             "<title>receive, plan, execute, observe, review, approve, deliver; replan when the evidence asks</title>",
             f"<style>{STYLE}</style>",
             TIP,
