@@ -1,6 +1,6 @@
 """The graph of a run with nobody doing anything: what is left is what Signoff itself costs.
 
-``nodes`` gives ten nodes that read their real slices and answer at once; ``bare`` is a LangGraph
+``nodes`` gives eleven nodes that read their real slices and answer at once; ``bare`` is a LangGraph
 graph of the same shape, with the same answers and arrows and nothing of ours around them.
 """
 
@@ -15,7 +15,16 @@ from opentelemetry.trace import Tracer
 from domain import Ending, Plan, Risk, Spent, Step, Task, Verdict
 from graphs import CodingGraph
 from graphs.nodes import Nodes
-from graphs.routes import after_approve, after_ask, after_observe, after_replan, after_review, after_wait
+from graphs.routes import (
+    after_approve,
+    after_ask,
+    after_observe,
+    after_plan,
+    after_replan,
+    after_review,
+    after_team,
+    after_wait,
+)
 from graphs.state import State
 
 TASK = Task(text="Nothing at all", repo="/nowhere", accept="true")
@@ -55,7 +64,7 @@ def idler(name: str, slice_: type) -> Node:
 
 
 def nodes(tracer: Tracer) -> Nodes:
-    """Ten idlers and a real tracer."""
+    """Eleven idlers and a real tracer."""
     people: dict[str, Any] = {"tracer": tracer}
     hints = get_type_hints(Nodes)
     for name in ANSWERS:
@@ -83,16 +92,17 @@ def bare(checkpointer: Checkpointer) -> CodingGraph:
     approve.add_conditional_edges("wait", after_wait, ["wait", END])
 
     graph = StateGraph(State)
-    for name in ("receive", "plan", "execute", "observe", "replan", "review", "deliver"):
+    for name in ("receive", "plan", "execute", "observe", "replan", "team", "review", "deliver"):
         graph.add_node(name, plain(name))
     graph.add_node("approve", approve.compile())
     graph.add_edge(START, "receive")
     graph.add_edge("receive", "plan")
-    graph.add_edge("plan", "execute")
+    graph.add_conditional_edges("plan", after_plan, ["execute", "team"])
     graph.add_edge("execute", "observe")
-    graph.add_conditional_edges("observe", after_observe, ["approve", "execute", "replan", "review", END])
-    graph.add_conditional_edges("replan", after_replan, ["execute", END])
+    graph.add_conditional_edges("observe", after_observe, ["approve", "execute", "replan", "review", "team", END])
+    graph.add_conditional_edges("replan", after_replan, ["execute", "team", END])
+    graph.add_conditional_edges("team", after_team, ["approve", "replan", "review", "team", END])
     graph.add_conditional_edges("review", after_review, ["approve", "replan", END])
-    graph.add_conditional_edges("approve", after_approve, ["execute", "deliver", "replan", END])
+    graph.add_conditional_edges("approve", after_approve, ["execute", "team", "deliver", "replan", END])
     graph.add_edge("deliver", END)
     return cast("CodingGraph", graph.compile(checkpointer=checkpointer))

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Action, CodeChange, Ending, Plan, Risk, Step, Verdict
+from domain.coder import OpenQuestion
 from domain.evidence import Evidence, Finding
 from domain.progress import Pending
+from domain.team import Team
 from graphs import routes
 
 PLAN = Plan(goal="g", steps=(Step(id="a", title="a"), Step(id="b", title="b", needs=("a",))))
@@ -86,3 +88,45 @@ def test_waiting_goes_on_until_there_is_a_verdict() -> None:
     assert routes.after_ask(state(verdict=None)) == "wait"
     assert routes.after_replan(state()) == "execute"
     assert routes.after_replan(state(ending=END)) == "__end__"
+
+
+SHARED = Team(size=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "way"),
+    [
+        ({}, "execute"),
+        ({"team": None}, "execute"),
+        ({"team": SHARED}, "team"),
+        ({"team": SHARED, "plan": Plan(goal="g", steps=PLAN.steps[:1])}, "execute"),
+    ],
+)
+def test_a_team_shares_a_plan_of_several_steps(values: dict[str, Any], way: str) -> None:
+    assert routes.after_plan(state(**values)) == way
+    assert routes.after_replan(state(**values)) == way
+
+
+@pytest.mark.parametrize(
+    ("values", "way"),
+    [
+        ({"team": SHARED}, "team"),
+        ({"team": Team(outcome="landed")}, "review"),
+        ({"team": Team(outcome="stuck")}, "replan"),
+        ({"team": SHARED, "pending": PENDING}, "approve"),
+        ({"team": SHARED, "ending": END}, "__end__"),
+    ],
+)
+def test_a_team_is_visited_until_it_came_to_something(values: dict[str, Any], way: str) -> None:
+    assert routes.after_team(state(**values)) == way
+
+
+def test_what_people_say_goes_to_the_worker_who_asked() -> None:
+    waiting = {"team": SHARED, "worker": "p1", "pending": PENDING}
+    assert routes.after_approve(state(**waiting, verdict=verdict("approved"))) == "team"
+    assert routes.after_approve(state(**waiting, verdict=verdict("rejected", "smaller"))) == "team"
+    assert routes.after_approve(state(**waiting, verdict=verdict("rejected"))) == "__end__"
+    assert routes.after_approve(state(**waiting, verdict=verdict("expired", "words"))) == "__end__"
+    question = OpenQuestion(step="a", text="?")
+    assert routes.after_observe(state(question=question, worker="p1")) == "team"
+    assert routes.after_observe(state(question=question)) == "execute"
