@@ -23,10 +23,10 @@ from models.contract import (
 from models.policy import HeldEntitlement, ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, ModelCard, ModelCards
 from models.routing.endpoints import ModelRegistry, around_choice
+from models.routing.learning import RecentOutcomes
 from models.routing.router import (
     Circumstances,
     RankedModel,
-    RecentOutcomes,
     RecentUsage,
     Route,
     choose,
@@ -36,7 +36,7 @@ from models.routing.router import (
 )
 from models.wrappers.cache import AnswerStore, Cached, SimilarAnswers, Similarity, key_of
 from models.wrappers.limits import Counters, Ledger
-from models.wrappers.outcomes import Outcomes
+from models.wrappers.outcomes import RunOutcomes
 from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class ModelRouter:
     """Compares tasks for the plan cache; None: only the very same question has the same answer."""
     tracer: Tracer = field(default_factory=lambda: trace.get_tracer("signoff.models"))
     recent: RecentUsage = field(default_factory=RecentUsage, repr=False)
-    outcomes: Outcomes | None = None
+    outcomes: RunOutcomes | None = None
     """What the router learns from; None: nothing."""
     learned: RecentOutcomes = field(default_factory=RecentOutcomes, repr=False)
     masker: MaskerOf = by_form

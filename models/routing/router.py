@@ -28,9 +28,9 @@ from models.contract import (
 )
 from models.policy import CallLimits, HeldEntitlement, ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, Kind, ModelCard, ModelCards, Pick, Strategy
-from models.routing.learning import learned_order, learned_reason
+from models.routing.learning import follows_outcomes, reordered
 from models.wrappers.cache import key_of
-from models.wrappers.outcomes import Outcomes, SuccessRate
+from models.wrappers.outcomes import SuccessRate
 from models.wrappers.usage_log import Decisions, UsageTotal
 
 Health = Literal["up", "slow", "down"]
@@ -293,24 +293,6 @@ class RecentUsage:
         return self.totals[org]
 
 
-@dataclass(slots=True)
-class RecentOutcomes:
-    """What came of an organisation's newest runs, by the kind of failure; it orders those who may be asked (E3)."""
-
-    read_at: dict[tuple[str, FailureKind], float] = field(default_factory=dict[tuple[str, FailureKind], float])
-    rates: dict[tuple[str, FailureKind], tuple[SuccessRate, ...]] = field(
-        default_factory=dict[tuple[str, FailureKind], tuple[SuccessRate, ...]]
-    )
-
-    async def __call__(self, outcomes: Outcomes | None, org: str, failure: FailureKind) -> tuple[SuccessRate, ...]:
-        """Return how each model did; read again after ``FRESH_S``."""
-        key = (org, failure)
-        if outcomes is not None and time.monotonic() - self.read_at.get(key, float("-inf")) > FRESH_S:
-            self.rates[key] = tuple(await outcomes.rates(org, failure))
-            self.read_at[key] = time.monotonic()
-        return self.rates.get(key, ())
-
-
 @value
 class Circumstances:
     """What a choice depends on beside the question."""
@@ -386,36 +368,16 @@ def _ordered(request: RouteRequest, cards: ModelCards, catalogue: Catalogue, now
         seen = (replace(card, tokens_per_s=speeds.get(card.id, card.tokens_per_s)) for card in cards.others)
         others = replace(catalogue, models=tuple(seen))
         order = route(request, others, policy=now.policy, health=health, money_left=now.money_left)
-        routes.append(_learned(request, order, catalogue, now.rates, health))
+        if follows_outcomes(request.role, catalogue.strategy(request.strategy)):
+            moved, why = reordered(order.choices, now.rates, slow=[n for n, how in health.items() if how == "slow"])
+            order = replace(order, choices=moved, reason=f"{order.reason} {why}".strip())
+        routes.append(order)
     choices: dict[tuple[str | None, str], RankedModel] = {}
     for choice in (choice for each in routes for choice in each.choices):
         choices.setdefault((choice.card.endpoint, choice.asked_as), choice)
     reason = next((each.reason for each in routes if each.choices), routes[0].reason)
     passed = tuple(why for each in routes for why in each.passed_over)
     return Route(choices=tuple(choices.values()), reason=reason, passed_over=passed[:200])
-
-
-def _learned(
-    request: RouteRequest,
-    order: Route,
-    catalogue: Catalogue,
-    seen: Sequence[SuccessRate],
-    health: Mapping[str, Health],
-) -> Route:
-    """The order by what came of earlier runs, for who writes changes, where the strategy follows failures at all.
-
-    Only those who may be asked are moved, and one that is slow now stays behind.
-    """
-    strategy = catalogue.strategy(request.strategy)
-    pick = strategy.tasks.get(KIND_OF[request.role], Pick())
-    if request.role != "coder" or strategy.automatic == "never" or pick.model is not None or not seen:
-        return order
-    rates = {rate.model: rate for rate in seen}
-    moved = learned_order(order.choices, rates)
-    choices = tuple(sorted(moved, key=lambda each: health.get(each.card.id) == "slow"))
-    why = learned_reason(order.choices, choices, rates)
-    reason = f"{order.reason} {why}" if why else order.reason
-    return replace(order, choices=choices, reason=reason)
 
 
 def no_model_error(role: Role, empty: Route) -> SignoffError:

@@ -4,7 +4,7 @@ from models.wrappers.cache import AnswerStore, Cached, MemoryAnswers, Similarity
 from models.wrappers.context_window import ContextWindow
 from models.wrappers.instrumented import Instrumented
 from models.wrappers.limits import Budgeted, BudgetLedger, MemoryCounters, Quota, StoredCounters, StoredLedger
-from models.wrappers.outcomes import MemoryOutcomes, Outcomes, RunOutcome, StoredOutcomes, SuccessRate
+from models.wrappers.outcomes import RunOutcome, StoredOutcomes
 from models.wrappers.resilience import CircuitBreaker, Fallback, Retry
 from models.wrappers.similarity import EmbeddingSimilarity, WordSimilarity
 from models.wrappers.usage_log import (
@@ -36,8 +36,6 @@ __all__ = [
     "MemoryAnswers",
     "MemoryCounters",
     "MemoryDecisions",
-    "MemoryOutcomes",
-    "Outcomes",
     "Quota",
     "Retry",
     "RoutingDecision",
@@ -48,7 +46,6 @@ __all__ = [
     "StoredDecisions",
     "StoredLedger",
     "StoredOutcomes",
-    "SuccessRate",
     "UsageLogged",
     "UsageReport",
     "UsageTotal",

@@ -42,7 +42,7 @@ class SuccessRate:
     succeeded: int
 
 
-class Outcomes(Protocol):
+class RunOutcomes(Protocol):
     """Keeps outcomes."""
 
     async def record(self, outcome: RunOutcome) -> None:
@@ -61,11 +61,11 @@ class MemoryOutcomes:
     rows: dict[tuple[str, str, str], RunOutcome] = field(default_factory=dict[tuple[str, str, str], RunOutcome])
 
     async def record(self, outcome: RunOutcome) -> None:
-        """See ``Outcomes.record``."""
+        """See ``RunOutcomes.record``."""
         self.rows.setdefault((outcome.org, outcome.run, outcome.model), outcome)
 
     async def rates(self, org: str, failure: FailureKind, *, last: int = LAST) -> Sequence[SuccessRate]:
-        """See ``Outcomes.rates``."""
+        """See ``RunOutcomes.rates``."""
         mine = [row for row in self.rows.values() if (row.org, row.failure) == (org, failure)]
         by_model: dict[str, list[bool]] = defaultdict(list)
         for row in sorted(mine, key=lambda each: each.at)[-last:]:
@@ -80,7 +80,7 @@ class StoredOutcomes:
     database: Database
 
     async def record(self, outcome: RunOutcome) -> None:
-        """See ``Outcomes.record``."""
+        """See ``RunOutcomes.record``."""
         key = (_C.org == outcome.org) & (_C.run == outcome.run) & (_C.model == outcome.model)
         async with self.database.write() as connection:
             if (await connection.execute(select(_C.id).where(key))).first() is not None:
@@ -89,7 +89,7 @@ class StoredOutcomes:
             await connection.execute(_INSERT, row)
 
     async def rates(self, org: str, failure: FailureKind, *, last: int = LAST) -> Sequence[SuccessRate]:
-        """See ``Outcomes.rates``."""
+        """See ``RunOutcomes.rates``."""
         newest = (
             select(_C.model, _C.succeeded)
             .where(_C.org == org, _C.failure == failure)

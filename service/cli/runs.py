@@ -94,7 +94,6 @@ def run(
 
     async def work() -> AdvancedRun:
         settings = read_settings()
-        deliver_as = one_of(deliver, "--deliver", get_args(Delivery))
         wanted_task = task_of(
             text=text_of(text),
             repo=repository(repo),
@@ -103,7 +102,7 @@ def run(
             expert=expert,
             pipeline=not no_pipeline,
             outside=outside,
-            deliver=deliver_as,
+            deliver=one_of(deliver, "--deliver", get_args(Delivery)),
             budget=budget,
             strategy=strategy or settings.strategy,
             team=team,
@@ -112,8 +111,7 @@ def run(
         )
         async with open_application(settings) as application:
             application.announce(err())
-            # Its sandbox starts while the task is read and planned.
-            application.warm()
+            application.warm()  # its sandbox starts while the task is read and planned
             created = await application.engine.create(wanted_task)
             err().print(f"run [b]{created.id}[/]", highlight=False)
             return await _advance(application, created.id, sign_as, verbose=verbose)

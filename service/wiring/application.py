@@ -253,17 +253,7 @@ def _assemble(  # noqa: PLR0917
     )
     return Application(
         settings=settings,
-        engine=_engine(
-            settings,
-            storage,
-            spans,
-            nodes,
-            workspaces,
-            leases,
-            board=selection.board,
-            served=served_to is not None,
-            clock=clock,
-        ),
+        engine=_engine(settings, storage, spans, nodes, workspaces, leases, selection, served_to is None, clock=clock),
         nodes=nodes,
         ballots=ballots,
         store=store,
@@ -286,13 +276,13 @@ def _engine(  # noqa: PLR0917
     nodes: Nodes,
     workspaces: Workspaces,
     leases: RunLeases,
+    selection: ModelSelection,
+    alone: bool,
     *,
-    board: ModelRouter,
-    served: bool,
     clock: Clock,
 ) -> RunEngine:
     deliver = nodes.deliver
-    graph = coding(nodes, checkpointer=None if served else storage.saver)  # a LangGraph server brings its own
+    graph = coding(nodes, checkpointer=storage.saver if alone else None)  # a LangGraph server brings its own
     status = open_status(deliver.publisher.forges, graph)
     return RunEngine(
         graph=graph,
@@ -303,7 +293,7 @@ def _engine(  # noqa: PLR0917
         spans=RunSpans(spans),
         org=settings.org,
         clock=clock,
-        ended=both(both(scored_when_ended(settings), status.ended), learning_from(board)),
+        ended=both(both(scored_when_ended(settings), status.ended), learning_from(selection.board)),
         began=status.began if status.forges.entries else nobody,
         lease_for=timedelta(seconds=settings.lease_s),
         leases=leases,

@@ -9,14 +9,14 @@ import pytest
 
 from database import open_engine, writing
 from models import Database
-from models.wrappers import MemoryOutcomes, Outcomes, RunOutcome, StoredOutcomes, SuccessRate
+from models.wrappers.outcomes import MemoryOutcomes, RunOutcome, RunOutcomes, StoredOutcomes, SuccessRate
 from tests.worlds.house import FIX, OK, advance, application, decide, repository, start, task
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @asynccontextmanager
-async def kept(how: str, folder: Path) -> AsyncGenerator[Outcomes]:
+async def kept(how: str, folder: Path) -> AsyncGenerator[RunOutcomes]:
     if how == "memory":
         yield MemoryOutcomes()
         return

@@ -17,7 +17,7 @@ from models.routing import ModelPolicy, Route, load_catalogue
 from models.routing.catalogue import ModelCard, ModelCards
 from models.routing.learning import expected, learned_order, learned_reason
 from models.routing.router import Circumstances, choose, route_request
-from models.wrappers import MemoryOutcomes, RunOutcome, SuccessRate
+from models.wrappers.outcomes import MemoryOutcomes, RunOutcome, SuccessRate
 
 OURS = load_catalogue()
 CARDS = (
