@@ -12,22 +12,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from domain import Refused, value
 from domain.errors import Forbidden
-from domain.text import yaml_value
+from domain.text import configured
 from forges.client import TIMEOUT_S, ForgeClient, Sleep
 from forges.contract import Forge, GitAccess
 from forges.github import HEADERS, GitHub, InstallationToken
 from forges.gitlab import GitLab
 from forges.inbound.policy import ForgeHook, hooks_fault
 
-_FILE = "file:"
 _PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.][A-Za-z0-9_.-]*){1,20}")
 _SCP = re.compile(r"^(?:[^/\s:@]+@)?(?P<host>[^/\s:@]+):(?!//)(?P<path>.+)$")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -127,11 +126,13 @@ def load_forges(path: Path) -> ForgeSettings:
         Refused: ``forges_invalid``, with what to change.
     """
     try:
-        raw = yaml_value(path.read_text(encoding="utf-8")) or {}
-        settings = TypeAdapter(ForgeSettings).validate_python(_with_secrets(raw, path.parent))
+        settings = configured(
+            ForgeSettings,
+            path.read_text(encoding="utf-8"),
+            lambda name: (path.parent / name).read_text(encoding="utf-8"),
+        )
     except (OSError, ValueError) as error:
-        # ``from None``: pydantic's own error repeats what it was given, and that may be a token.
-        raise _invalid(path, _without_values(error)) from None
+        raise _invalid(path, str(error)) from None
     names = [each.name for each in (*settings.forges, *settings.deploys)]
     if twice := {name for name in names if names.count(name) > 1}:
         raise _invalid(path, f"{', '.join(sorted(twice))} is there twice")
@@ -295,24 +296,6 @@ def path_within(home: str, repo: str) -> str:
         return ""
     path = path.removeprefix(prefix).strip("/").removesuffix(".git")
     return path if _PATH.fullmatch(path) and not {".", ".."} & set(path.split("/")) else ""
-
-
-def _with_secrets(node: Any, folder: Path) -> Any:
-    """The same, with ``file:`` references replaced by what the files hold."""
-    if isinstance(node, dict):
-        return {key: _with_secrets(part, folder) for key, part in node.items()}
-    if isinstance(node, list):
-        return [_with_secrets(part, folder) for part in node]
-    if isinstance(node, str) and node.startswith(_FILE):
-        return (folder / node.removeprefix(_FILE)).read_text(encoding="utf-8").strip()
-    return node
-
-
-def _without_values(error: Exception) -> str:
-    """What is wrong and where, without repeating what might be a token."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-    return str(error) if isinstance(error, OSError) else "this is not YAML"
 
 
 def _invalid(path: Path, why: str) -> Refused:

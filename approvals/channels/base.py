@@ -23,7 +23,7 @@ from approvals.events import Notification, Topic
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused, Tier, value
 from domain.decision import Choice
-from domain.text import OddJson, read_json
+from domain.text import OddJson, explained, read_json
 
 DELAYS: tuple[timedelta, ...] = (
     timedelta(0),
@@ -187,8 +187,7 @@ def consent_of(fields: Mapping[str, Any]) -> Consent:
     try:
         return _CONSENT.validate_python(dict(fields))
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise invalid_hook(what) from None
+        raise invalid_hook(explained(error)) from None
 
 
 def invalid_hook(why: str) -> Refused:

@@ -1,6 +1,7 @@
 """Text from outside: its encoding and edits that keep it, and JSON, YAML and Python of strangers, read with bounds."""
 
 from domain.text.charsets import DECLARING, Charsets, declarations
+from domain.text.configuration import configured, explained
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.elision import shortened
 from domain.text.encoding import TextFile, decoded, dominant
@@ -24,9 +25,11 @@ __all__ = [
     "PathLadder",
     "TextFile",
     "YamlLoader",
+    "configured",
     "declarations",
     "decoded",
     "dominant",
+    "explained",
     "failure_kind",
     "fitted_change",
     "json_value",
