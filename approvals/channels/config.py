@@ -10,7 +10,7 @@ from approvals.channels.base import Subscriptions, WebhookEndpoint
 from approvals.channels.inbound import Integration
 from approvals.channels.registry import renderer_of
 from domain import Refused, value
-from domain.identity import alike, respelled
+from domain.identity import alike, confusable, respelled
 from domain.text import configured
 
 
@@ -73,8 +73,7 @@ def _lookalikes(hook: Integration) -> tuple[str, str] | None:
     for one, other in combinations(hook.members, 2):
         if hook.members[one] != hook.members[other] and not respelled(one, other) and alike(one, other):
             return one, other
-    members = sorted(set(hook.members.values()))
-    return next(((a, b) for a, b in combinations(members, 2) if not respelled(a, b) and alike(a, b)), None)
+    return confusable(hook.members.values())
 
 
 def _invalid(path: Path, why: str) -> Refused:

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import combinations
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
 from domain import Refused, value
 from domain.errors import Forbidden
-from domain.identity import alike, respelled
+from domain.identity import confusable
 from domain.work import Delivery, Line, Name, Profile
 from forges.contract import ForgeUser, Permission
 from forges.inbound.events import Asked, Closed, EventPlace, Failed, ForgeEvent, Voted
@@ -153,10 +152,8 @@ def hooks_fault(hooks: Sequence[ForgeHook], forges: Mapping[str, str]) -> str:
             return f"hook {hook.name}: only GitHub's reactions can be votes"
         if short := [secret for secret in hook.secrets if len(secret.encode()) < SHORTEST_SECRET]:
             return f"hook {hook.name}: a secret has {len(short[0].encode())} bytes, {SHORTEST_SECRET} are needed"
-        members = sorted(set(hook.members.values()))
-        for one, other in combinations(members, 2):
-            if alike(one, other) and not respelled(one, other):
-                return f"hook {hook.name}: {one!a} and {other!a} could be taken for one another"
+        if pair := confusable(hook.members.values()):
+            return f"hook {hook.name}: {pair[0]!a} and {pair[1]!a} could be taken for one another"
     return ""
 
 
