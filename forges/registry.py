@@ -253,22 +253,20 @@ class Forges:
         async def token() -> str:
             return plain if installation is None else await installation.token(client)
 
-        async def authorization() -> str:
-            return f"Bearer {await token()}"
-
         client = ForgeClient(
             name=entry.name,
             api=entry.endpoint,
             http=http,
-            authorization=authorization,
+            token=token,
             headers=HEADERS if entry.kind == "github" else {},
+            ca=entry.ca,
+            proxy=entry.proxy,
             clock=self.clock,
             sleep=self.sleep,
         )
         if entry.kind == "gitlab":
-            return GitLab(client=client, token=token, ca=entry.ca, proxy=entry.proxy)
-        slug = entry.app.slug if entry.app else ""
-        return GitHub(client=client, token=token, app_slug=slug, ca=entry.ca, proxy=entry.proxy)
+            return GitLab(client=client)
+        return GitHub(client=client, app_slug=entry.app.slug if entry.app else "")
 
 
 def path_within(home: str, repo: str) -> str:
