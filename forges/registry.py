@@ -56,7 +56,7 @@ class ForgeEntry:
     token: SecretStr | None = None
     app: ForgeApp | None = None
     repositories: Annotated[tuple[str, ...], Field(max_length=1_000)] = ()
-    """Where pull requests may be opened: paths, with ``*`` within a name. Empty: nowhere."""
+    """Where pull requests may be opened: paths, with ``*`` for anything. Empty: nowhere."""
     ca: str = ""
     """PEM file with certificates to trust."""
     proxy: str = ""
@@ -175,7 +175,8 @@ class Forges:
 
     def home(self, name: str) -> str:
         """Where the addresses of a forge's repositories begin; empty: it is not in the configuration."""
-        return next((entry.home for entry in self.entries if entry.name == name), "")
+        entry = self._entry(name)
+        return entry.home if entry is not None else ""
 
     def ensure_publishable(self, repo: str) -> ForgeAddress:
         """Where a pull request for this repository goes.
@@ -200,9 +201,11 @@ class Forges:
 
     def may_publish(self, address: ForgeAddress) -> bool:
         """Whether the configuration lets anything be written in this repository."""
-        entry = next((each for each in self.entries if each.name == address.forge), None)
-        patterns = entry.repositories if entry is not None else ()
-        return any(fnmatchcase(address.path.lower(), pattern.lower()) for pattern in patterns)
+        entry = self._entry(address.forge)
+        # A path may be a client's own words: ``acme/../other`` fits ``acme/*`` and means another repository.
+        if entry is None or not _is_path(address.path):
+            return False
+        return any(fnmatchcase(address.path.lower(), pattern.lower()) for pattern in entry.repositories)
 
     async def access_to(self, repo: str) -> GitAccess | None:
         """How git reads a repository by its web address; None: on no forge, or none where anything may be published."""
@@ -220,7 +223,7 @@ class Forges:
         if name in self.others:
             return self.others[name]
         if name not in self._open:
-            entry = next((each for each in self.entries if each.name == name), None)
+            entry = self._entry(name)
             if entry is None:
                 raise Refused(
                     f"There is no forge {name!r} in the configuration.",
@@ -233,6 +236,9 @@ class Forges:
     async def close(self) -> None:
         await self._stack.aclose()
         self._open.clear()
+
+    def _entry(self, name: str) -> ForgeEntry | None:
+        return next((each for each in self.entries if each.name == name), None)
 
     def _made(self, entry: ForgeEntry) -> Forge:
         # The environment names no proxy and no netrc for it: what a token is sent through is configured.
@@ -293,7 +299,11 @@ def path_within(home: str, repo: str) -> str:
     if host.lower() != (base.hostname or "").lower() or not path.startswith(f"{prefix}/" if prefix else ""):
         return ""
     path = path.removeprefix(prefix).strip("/").removesuffix(".git")
-    return path if _PATH.fullmatch(path) and not {".", ".."} & set(path.split("/")) else ""
+    return path if _is_path(path) else ""
+
+
+def _is_path(text: str) -> bool:
+    return _PATH.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
 
 
 def _invalid(path: Path, why: str) -> Refused:
