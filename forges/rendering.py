@@ -21,7 +21,8 @@ _CLOSES = re.compile(
 _MARK = re.compile(r"<!--(\s*signoff:)", re.IGNORECASE)
 MOST_CHARS = 60_000
 """Of one text: GitHub takes 65,536, GitLab a million."""
-_FIELD_CHARS, _REASONS = 4_000, 20
+_FIELD_CHARS, _REASONS, _ACTION_CHARS = 4_000, 20, 20_000
+CUT = "**The action is longer than is shown here: read and sign it where all of it stands.**"
 
 
 def marked(body: str, key: str) -> str:
@@ -99,7 +100,7 @@ def pull_request_body(words: str, evidence: PullRequestEvidence) -> str:
         ("Run", code(evidence.run)),
     ]
     table = "\n".join(f"| {name} | {_cell(text)} |" for name, text in rows)
-    about = f"\n\nFor {evidence.issue}." if evidence.issue else ""
+    about = f"\n\nFor {quiet(' '.join(evidence.issue.split()))}." if evidence.issue else ""
     text = f"{quiet(redacted(words)).strip()[: _FIELD_CHARS * 5]}{about}\n\n### Evidence\n\n| | |\n|---|---|\n{table}\n"
     return text[:MOST_CHARS]
 
@@ -117,7 +118,7 @@ def approval_comment(
 ) -> str:
     """What waits for a signature: the tier, every reason, the action to the byte, and where to sign.
 
-    It is no place to sign: words below it approve nothing.
+    It is no place to sign: words below it approve nothing. What is too long for it is cut, and ``CUT`` says so.
     """
     need = "one person" if humans == 1 else f"{humans} people"
     heads = {
@@ -128,18 +129,20 @@ def approval_comment(
     head = heads.get(state, f"**This {risk.tier} action is {state}.**")
     reasons = "\n".join(f"* {code(f'{reason.tier}: {reason.message}')}" for reason in risk.reasons[:_REASONS])
     more = f"\n* and {len(risk.reasons) - _REASONS} more" if len(risk.reasons) > _REASONS else ""
-    arguments = "\n".join(f"{name}: {_plain(text)}" for name, text in sorted(action.arguments.items()))
-    exact = [
-        f"action: {action.tool}",
-        f"target: {redacted(action.target)}",
-        f"content: {action.content}",
-        f"base: {action.base_commit}",
-        arguments,
-        f"digest: {digest}",
-    ]
+    exact = "\n".join(
+        [
+            f"action: {action.tool}",
+            f"target: {redacted(action.target)}",
+            f"content: {action.content}",
+            f"base: {action.base_commit}",
+            f"digest: {digest}",
+            *(f"{name}: {_plain(text)}" for name, text in sorted(action.arguments.items())),
+        ]
+    )
+    cut = CUT if len(exact) > _ACTION_CHARS else ""
     where = f"[Look at it and sign]({link})" if link and state == "pending" else ""
     votes = f"Signed by {', '.join(map(code, voters))}." if voters else ""
-    parts = [head, votes, f"{reasons}{more}", fenced("\n".join(exact)[:20_000]), where, f"Approval {code(ballot)}."]
+    parts = [head, votes, f"{reasons}{more}", fenced(exact[:_ACTION_CHARS]), cut, where, f"Approval {code(ballot)}."]
     return "\n\n".join(part for part in parts if part)[:MOST_CHARS]
 
 

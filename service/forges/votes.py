@@ -12,7 +12,7 @@ from typing import Final
 from approvals import Ballot, Decision, Voter, Voting, refusal
 from approvals.contract import People
 from domain import TIERS, Refused
-from forges import Forge, ForgeUser, approval_comment, key_of
+from forges import CUT, Forge, ForgeUser, approval_comment, key_of
 from forges.inbound import ForgeHook
 from service.forges.approvals import ForgePlace
 
@@ -78,7 +78,10 @@ class ForgeVotes:
 
 
 def shows(body: str, ballot: Ballot) -> bool:
-    """Whether a comment is the one that was written for a ballot, but for its link and who signed meanwhile. Pure."""
+    """Whether a comment is the one that was written for a ballot, but for its link and who signed meanwhile. Pure.
+
+    One that has room for a part of the action only shows no ballot.
+    """
     written = approval_comment(
         ballot.action,
         ballot.risk,
@@ -88,6 +91,8 @@ def shows(body: str, ballot: Ballot) -> bool:
         humans=ballot.requirement.humans,
         link="",
     )
+    if CUT in written:
+        return False
     head, _, rest = written.partition("\n\n")
     middle, _, tail = rest.rpartition("\n\n")
     if not body.startswith(head):

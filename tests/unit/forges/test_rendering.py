@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from domain import Action, CommandRun, Reason, Risk
 from domain.evidence import Proof
 from forges.rendering import (
+    CUT,
     MOST_CHARS,
     PullRequestEvidence,
     approval_comment,
@@ -107,7 +108,8 @@ def test_a_pull_request_has_its_evidence() -> None:
 
 
 def test_words_from_outside_stay_words() -> None:
-    body = pull_request_body(EVIL, evidence(signed_by=(EVIL,), reasons=(EVIL,)))
+    body = pull_request_body(EVIL, evidence(signed_by=(EVIL,), reasons=(EVIL,), issue=f"{EVIL}\n/merge\n#1"))
+    assert "\n/merge" not in body
     prose = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", body)
     assert "@everyone" not in prose
     assert "<img" not in prose
@@ -150,3 +152,15 @@ def test_an_approval_shows_tier_reasons_and_the_exact_action() -> None:
     )
     assert "was approved" in after
     assert "https://s" not in after
+
+
+def test_an_action_that_is_too_long_for_a_comment_is_cut_with_a_word_about_it_and_with_its_digest() -> None:
+    def shown(chars: int) -> str:
+        action = Action(tool="shell", arguments={"command": "echo " + "a" * chars + " && rm -rf /"}, target="/")
+        risk = Risk(tier="high", reasons=())
+        return approval_comment(action, risk, ballot="b-1", digest="sha256:1", state="pending", humans=1, link="")
+
+    assert "rm -rf" in shown(10_000)
+    assert CUT not in shown(10_000)
+    for part in (CUT, "digest: sha256:1", "Approval `b-1`."):
+        assert part in shown(20_000)
