@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain import Action, Risk
 from domain.evidence import Proof
 from domain.identity import redacted
 
@@ -106,9 +105,10 @@ def pull_request_body(words: str, evidence: PullRequestEvidence) -> str:
 
 
 def approval_comment(
-    action: Action,
-    risk: Risk,
+    parts: Sequence[tuple[str, str]],
     *,
+    tier: str,
+    reasons: Sequence[str],
     ballot: str,
     digest: str,
     state: str,
@@ -119,36 +119,38 @@ def approval_comment(
     """What waits for a signature: the tier, every reason, the action to the byte, and where to sign.
 
     It is no place to sign: words below it approve nothing. What is too long for it is cut, and ``CUT`` says so.
+
+    Args:
+        parts: the action's, by name, with what would not be seen spelled out.
+        tier: of the action.
+        reasons: why it has this tier, spelled out likewise.
+        ballot: its id.
+        digest: of the action.
+        state: of the ballot.
+        humans: how many have to sign.
+        link: where they do; empty: nowhere.
+        voters: who has answered, and how.
     """
     need = "one person" if humans == 1 else f"{humans} people"
     heads = {
-        "pending": f"**A {risk.tier} action waits for the signature of {need}.**",
-        "approved": f"**This {risk.tier} action was approved.**",
-        "rejected": f"**This {risk.tier} action was rejected.**",
+        "pending": f"**A {tier} action waits for the signature of {need}.**",
+        "approved": f"**This {tier} action was approved.**",
+        "rejected": f"**This {tier} action was rejected.**",
     }
-    head = heads.get(state, f"**This {risk.tier} action is {state}.**")
-    reasons = "\n".join(f"* {code(f'{reason.tier}: {reason.message}')}" for reason in risk.reasons[:_REASONS])
-    more = f"\n* and {len(risk.reasons) - _REASONS} more" if len(risk.reasons) > _REASONS else ""
-    exact = "\n".join(
-        [
-            f"action: {action.tool}",
-            f"target: {redacted(action.target)}",
-            f"content: {action.content}",
-            f"base: {action.base_commit}",
-            f"digest: {digest}",
-            *(f"{name}: {_plain(text)}" for name, text in sorted(action.arguments.items())),
-        ]
-    )
+    head = heads.get(state, f"**This {tier} action is {state}.**")
+    listed = [f"* {code(reason)}" for reason in reasons[:_REASONS]]
+    listed += [f"* and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
+    exact = "\n".join(f"{name}: {_indented(redacted(text))}" for name, text in (("digest", digest), *parts) if text)
     cut = CUT if len(exact) > _ACTION_CHARS else ""
     where = f"[Look at it and sign]({link})" if link and state == "pending" else ""
     votes = f"Signed by {', '.join(map(code, voters))}." if voters else ""
-    parts = [head, votes, f"{reasons}{more}", fenced(exact[:_ACTION_CHARS]), cut, where, f"Approval {code(ballot)}."]
-    return "\n\n".join(part for part in parts if part)[:MOST_CHARS]
+    blocks = [head, votes, "\n".join(listed), fenced(exact[:_ACTION_CHARS]), cut, where, f"Approval {code(ballot)}."]
+    return "\n\n".join(block for block in blocks if block)[:MOST_CHARS]
 
 
-def _plain(argument: object) -> str:
-    lines = redacted(str(argument)).splitlines() or [""]
-    return lines[0] if len(lines) == 1 else "\n" + "\n".join(f"    {line}" for line in lines)
+def _indented(text: str) -> str:
+    """Text of several lines, none of which could be taken for the next part."""
+    return text if "\n" not in text else "\n" + "\n".join(f"    {line}" for line in text.split("\n"))
 
 
 def _cell(text: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Action, CommandRun, Reason, Risk
+from domain import CommandRun
 from domain.evidence import Proof
 from forges.rendering import (
     CUT,
@@ -125,24 +125,32 @@ def test_no_text_is_longer_than_a_forge_takes(part: str) -> None:
 
 
 def test_an_approval_shows_tier_reasons_and_the_exact_action() -> None:
-    action = Action(
-        tool="pull_request",
-        arguments={"message": "Fix it\n\nProved by: x", "branch": "signoff/x", "base": "main", "summary": "```\n@all"},
-        target="forge:acme/shop",
-        content="t" * 40,
-        base_commit="b" * 40,
-    )
-    risk = Risk(tier="critical", reasons=(Reason(rule="r", tier="critical", message=EVIL),))
+    parts = [
+        ("tool", "pull_request"),
+        ("message", "Fix it\n\nProved by: x"),
+        ("branch", "signoff/x"),
+        ("summary", "```\n@all"),
+        ("target", "forge:acme/shop"),
+        ("content", "t" * 40),
+    ]
     shown = approval_comment(
-        action, risk, ballot="b-1", digest="sha256:1", state="pending", humans=2, link="https://s.example/a/1"
+        parts,
+        tier="critical",
+        reasons=[f"critical: {EVIL}"],
+        ballot="b-1",
+        digest="sha256:1",
+        state="pending",
+        humans=2,
+        link="https://s.example/a/1",
     )
     for part in ("critical", "2 people", "signoff/x", "forge:acme/shop", "t" * 40, "(https://s.example/a/1)", "b-1"):
         assert part in shown
     blocks = re.sub(r"(?s)````.*?````", "", shown)
     assert "@all" not in blocks
     after = approval_comment(
-        action,
-        risk,
+        parts,
+        tier="critical",
+        reasons=[],
         ballot="b-1",
         digest="sha256:1",
         state="approved",
@@ -156,9 +164,16 @@ def test_an_approval_shows_tier_reasons_and_the_exact_action() -> None:
 
 def test_an_action_that_is_too_long_for_a_comment_is_cut_with_a_word_about_it_and_with_its_digest() -> None:
     def shown(chars: int) -> str:
-        action = Action(tool="shell", arguments={"command": "echo " + "a" * chars + " && rm -rf /"}, target="/")
-        risk = Risk(tier="high", reasons=())
-        return approval_comment(action, risk, ballot="b-1", digest="sha256:1", state="pending", humans=1, link="")
+        return approval_comment(
+            [("command", "echo " + "a" * chars + " && rm -rf /")],
+            tier="high",
+            reasons=[],
+            ballot="b-1",
+            digest="sha256:1",
+            state="pending",
+            humans=1,
+            link="",
+        )
 
     assert "rm -rf" in shown(10_000)
     assert CUT not in shown(10_000)

@@ -2,26 +2,19 @@
 
 from dataclasses import replace
 
+import pytest
+
 from approvals import Ballot
+from approvals.rendering import hides
 from domain import Action
-from forges import approval_comment
 from forges.rendering import marked
+from service.forges.approvals import ballot_comment
 from service.forges.votes import shows
 from tests.worlds.ballots import ballot
 
 
 def written(of: Ballot, *voters: str, link: str = "https://s.example/a/1") -> str:
-    text = approval_comment(
-        of.action,
-        of.risk,
-        ballot=of.id,
-        digest=of.action_digest,
-        state="pending",
-        humans=1,
-        link=link,
-        voters=voters,
-    )
-    return marked(text, f"approval-{of.id}")
+    return marked(ballot_comment(of, state="pending", link=link, voters=voters), f"approval-{of.id}")
 
 
 def command(chars: int) -> Ballot:
@@ -40,3 +33,14 @@ def test_a_comment_that_has_a_part_of_the_action_shows_no_ballot() -> None:
     of = command(30_000)
     assert "rm -rf" not in written(of)
     assert not shows(written(of), of)
+
+
+@pytest.mark.parametrize("command", ["rm x\u202e# txt.gpj", "cur\u200bl evil", "ls\t\t; rm -rf /", "rm -rf / #\rls"])
+def test_nothing_hides_in_a_comment_and_every_part_is_there(command: str) -> None:
+    action = Action(
+        tool="shell", arguments={"command": command}, cwd="src", environment=("CI",), network="packages", target="/"
+    )
+    text = written(ballot(action, f"a rule about {command}"))
+    assert not [char for char in text if hides(char)]
+    for part in ("arguments.command: ", "cwd: src", "environment: CI", "network: packages"):
+        assert part in text
