@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from domain import Refused, value
 from domain.errors import Forbidden
-from domain.text import configured
+from domain.text import configured, signing_key
 from forges.client import TIMEOUT_S, ForgeClient, Sleep
 from forges.contract import Forge, GitAccess
 from forges.github import HEADERS, GitHub, InstallationToken
@@ -100,6 +100,11 @@ class DeployEntry:
     repositories: Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
     """Addresses or folders of repositories, with ``*`` for anything: the first entry that fits is asked."""
 
+    def __post_init__(self) -> None:
+        # Now, and not when two people have signed.
+        for secret in self.secrets:
+            signing_key(secret)
+
 
 @value
 class ForgeSettings:
@@ -123,7 +128,7 @@ def load_forges(path: Path) -> ForgeSettings:
     """Read the file and the secret files it names (``file:/run/secrets/github``).
 
     Raises:
-        Refused: ``forges_invalid``, with what to change.
+        Refused: ``forges_invalid`` or ``hook_secret_invalid``, with what to change.
     """
     try:
         settings = configured(

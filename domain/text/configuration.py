@@ -1,13 +1,18 @@
 """Configuration that people write, read as a value: secrets in files of their own, faults that repeat none. Pure."""
 
+import base64
+import binascii
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from domain.errors import Refused
 from domain.text.untrusted import yaml_value
 
-_FILE = "file:"
+SHORTEST_SECRET = 24
+"""Bytes of what signs a web hook."""
+_FILE, _SIGNING = "file:", "whsec_"
 T = TypeVar("T")
 
 
@@ -35,6 +40,25 @@ def configured(shape: type[T], text: str, read: Callable[[str], str]) -> T:
 def explained(error: ValidationError, *, most: int = 5) -> str:
     """What is wrong and where, for people: the first faults, and no value."""
     return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:most])
+
+
+def signing_key(secret: str) -> bytes:
+    """The bytes of a ``whsec_`` secret.
+
+    Raises:
+        Refused: ``hook_secret_invalid``: not base64, or shorter than 24 bytes.
+    """
+    try:
+        key = base64.b64decode(secret.removeprefix(_SIGNING), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith(_SIGNING) or len(key) < SHORTEST_SECRET:
+        raise Refused(
+            "A web hook secret must be whsec_ and base64 of at least 24 bytes.",
+            code="hook_secret_invalid",
+            hint='Make one with: echo "whsec_$(openssl rand -base64 32)"',
+        )
+    return key
 
 
 def _with_secrets(node: Any, read: Callable[[str], str]) -> Any:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from domain import Refused, value
 from domain.errors import Forbidden
 from domain.identity import confusable
+from domain.text import SHORTEST_SECRET
 from domain.work import Delivery, Line, Name, Profile
 from forges.contract import ForgeUser, Permission
 from forges.inbound.events import Asked, Closed, EventPlace, Failed, ForgeEvent, Voted
@@ -16,8 +17,6 @@ from forges.inbound.events import Asked, Closed, EventPlace, Failed, ForgeEvent,
 OLDEST: Final = timedelta(days=3)
 """GitHub sends a delivery again for three days. What is older is somebody's copy."""
 AHEAD: Final = timedelta(minutes=5)
-SHORTEST_SECRET: Final = 24
-"""Bytes of a hook's secret."""
 OURS: Final = "signoff/"
 """How the branches begin that Signoff pushes."""
 RANKS: Final[tuple[Permission, ...]] = ("none", "read", "write", "admin")
