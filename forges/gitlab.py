@@ -219,11 +219,14 @@ def _level(project: Any) -> int:
     return max(levels, default=0)
 
 
+def is_bot(login: str) -> bool:
+    """Whether GitLab gave this name to a project's or a group's token: only some of its answers say so themselves."""
+    return login.startswith(("project_", "group_")) and "_bot" in login
+
+
 def _user(raw: Any) -> ForgeUser:
-    # Tokens of projects and groups are users with names that GitLab gives; only some answers say that they are bots.
     login = raw["username"]
-    named_so = login.startswith(("project_", "group_")) and "_bot" in login
-    return ForgeUser(login=login, id=str(raw["id"]), bot=bool(raw.get("bot")) or named_so)
+    return ForgeUser(login=login, id=str(raw["id"]), bot=bool(raw.get("bot")) or is_bot(login))
 
 
 def _pull(path: str, raw: Any) -> PullRequest:
