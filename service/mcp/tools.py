@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approvals import Ballot
 from domain.identity import redacted
+from domain.text import explained
 from domain.work import Delivery
 from service import report
 from service.auth.principal import Principal
@@ -169,9 +170,8 @@ class McpTools:
         try:
             arguments = entry.arguments.model_validate(given)
         except ValidationError as error:
-            what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
             raise refuse(
-                "request_invalid", f"The arguments are not valid: {what}", hint="See the tool's schema."
+                "request_invalid", f"The arguments are not valid: {explained(error)}", hint="See the tool's schema."
             ) from None
         match arguments:
             case StartTask():

@@ -12,7 +12,6 @@ from service.forges.votes import ForgeVotes
 from service.forges.worker import ForgeWorker
 from service.runs.submission import Submission
 from service.wiring.application import Application
-from service.wiring.forges import forge_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,20 +26,20 @@ def open_forge_inbox(
     application: Application, submission: Submission, keys: ApiKeys, database: AsyncEngine
 ) -> ForgeInbox:
     """Receiver and worker of the hooks in the file of SIGNOFF_FORGES; without any, both have nothing to do."""
-    known = forge_settings(application.settings)
+    forges, hooks = application.forges, application.forge_hooks
     events = ForgeEvents(engine=database, clock=now)
     webhooks = ForgeWebhooks(
-        events=events, clock=now, hooks=known.hooks, kinds={entry.name: entry.kind for entry in known.forges}
+        events=events, clock=now, hooks=hooks, kinds={entry.name: entry.kind for entry in forges.entries}
     )
     worker = ForgeWorker(
         events=events,
-        forges=application.forges,
+        forges=forges,
         submission=submission,
         people=application.people,
         may_act=keys.active,
         votes=ForgeVotes(voting=submission.voting, people=application.people),
         clock=now,
         home=application.settings.home_url,
-        hooks={hook.name: hook for hook in known.hooks},
+        hooks={hook.name: hook for hook in hooks},
     )
     return ForgeInbox(webhooks=webhooks, worker=worker)
