@@ -6,6 +6,7 @@ question, and a signature is given at the link, logged in, never by a message.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -150,8 +151,9 @@ class TaskAgent(RequestHandler):
             run = await self._taken(principal, params)
         except SignoffError as error:
             raise refused(error) from error
-        async for event in self._followed(principal, run):
-            yield event
+        async with aclosing(self._followed(principal, run)) as events:
+            async for event in events:
+                yield event
 
     @override
     async def on_subscribe_to_task(
@@ -165,8 +167,9 @@ class TaskAgent(RequestHandler):
                 raise refuse("job_state", f"Task {row.id} ended: it is {row.status}.", hint="Read it: GetTask.")
         except SignoffError as error:
             raise refused(error) from error
-        async for event in self._followed(principal, row.id):
-            yield event
+        async with aclosing(self._followed(principal, row.id)) as events:
+            async for event in events:
+                yield event
 
     @override
     async def on_get_task(self, params: pb.GetTaskRequest, context: ServerCallContext) -> pb.Task | None:
@@ -240,13 +243,14 @@ class TaskAgent(RequestHandler):
 
     async def _followed(self, principal: Principal, run: str) -> AsyncGenerator[Event]:
         """The task, a status for each line of its progress, and where it came to rest its artifacts and last status."""
-        lines: asyncio.Queue[str | None] = asyncio.Queue(1_000)
+        # Without a bound but the time: who is cancelled while it waits for room never ends.
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
 
         async def work() -> None:
             try:
                 await self._rests(principal, run, lines.put)
             finally:
-                await lines.put(None)
+                lines.put_nowait(None)
 
         try:
             first = await self._task(principal, run, artifacts=False)
