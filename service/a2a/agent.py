@@ -25,6 +25,7 @@ from a2a.utils.errors import (
     TaskNotFoundError,
     UnsupportedOperationError,
 )
+from a2a.utils.task import validate_page_size
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -185,10 +186,15 @@ class TaskAgent(RequestHandler):
             principal.need("runs:read")
         except SignoffError as error:
             raise refused(error) from error
-        size = min(params.page_size or PAGE, PAGE)
-        rows = await self.at.application.engine.runs.list(org=principal.org, limit=size)
-        wanted = [row for row in rows if not params.context_id or row.id == params.context_id]
-        states = {row.id: await self._state(row.id, row.status) for row in wanted}
+        if params.HasField("page_size"):
+            validate_page_size(params.page_size)
+        size, runs = min(params.page_size or PAGE, PAGE), self.at.application.engine.runs
+        if params.context_id:  # a context is one task
+            row = await runs.exactly(params.context_id, org=principal.org)
+            rows = [] if row is None else [row]
+        else:
+            rows = await runs.list(org=principal.org, limit=size)
+        states = {row.id: await self._state(row.id, row.status) for row in rows}
         tasks = [
             pb.Task(id=run, context_id=run, status=pb.TaskStatus(state=state))
             for run, state in states.items()

@@ -192,6 +192,19 @@ async def test_another_organisations_task_does_not_exist(service: Served) -> Non
             assert not (await theirs.list_tasks(pb.ListTasksRequest())).tasks
 
 
+async def test_a_context_is_listed_whichever_tasks_are_newer(service: Served) -> None:
+    async with client(service, streaming=False) as agent:
+        older, newer = [await task(agent, saying("do nothing", **NOTHING)) for _ in range(2)]
+        listed = await agent.list_tasks(pb.ListTasksRequest(page_size=1))
+        assert [each.id for each in listed.tasks] == [newer.id]
+        listed = await agent.list_tasks(pb.ListTasksRequest(page_size=1, context_id=older.id))
+        assert [each.id for each in listed.tasks] == [older.id]
+        assert not (await agent.list_tasks(pb.ListTasksRequest(context_id="0" * 36))).tasks
+        for size in (-1, 0):
+            with pytest.raises(InvalidParamsError):
+                await agent.list_tasks(pb.ListTasksRequest(page_size=size))
+
+
 async def test_nobody_listens_to_another_organisations_task(service: Served) -> None:
     thread, _ = await paused(service)
     async with client(service, await program(service, org="other")) as theirs:
