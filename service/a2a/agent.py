@@ -36,7 +36,7 @@ from domain.errors import Conflict, Forbidden, Missing, Unauthenticated
 from service import report
 from service.auth.principal import Principal
 from service.errors import refuse
-from service.mcp.tools import Cancel, McpTools, ShowRun, StartTask, Wait
+from service.mcp.tools import Cancel, McpTools, StartTask, Wait, details
 from service.runs.runs import FINAL, RunState, Status
 from service.wiring.server import ServerContext
 
@@ -303,7 +303,7 @@ class TaskAgent(RequestHandler):
             id=run,
             context_id=run,
             status=pb.TaskStatus(state=state, message=spoken(run, words) if words else None, timestamp=_now()),
-            artifacts=await self._artifacts(principal, standing) if artifacts else [],
+            artifacts=await self._artifacts(standing) if artifacts else [],
             metadata=metadata,
         )
 
@@ -315,14 +315,14 @@ class TaskAgent(RequestHandler):
                 return pb.TASK_STATE_CANCELED
         return STATES[status]
 
-    async def _artifacts(self, principal: Principal, standing: RunState) -> list[pb.Artifact]:
+    async def _artifacts(self, standing: RunState) -> list[pb.Artifact]:
         """The diff so far, and what proves it."""
         made: list[pb.Artifact] = []
         if diff := (await self.tools.diff_of(standing))[:MOST_DIFF]:
             part = pb.Part(text=diff, media_type="text/x-diff", filename="change.diff")
             made.append(pb.Artifact(artifact_id="diff", name="The change", parts=[part]))
-        shown = await self.tools.show(principal, ShowRun(run=standing.run.id))
-        proof = {key: shown.get(key) for key in ("plan", "evidence", "findings", "proof", "delivered")}
+        shown = details(standing)
+        proof = {key: shown[key] for key in ("plan", "evidence", "findings", "proof", "delivered")}
         if any(proof.values()):
             part = pb.Part(data=ParseDict(proof, Value()), media_type="application/json")
             made.append(pb.Artifact(artifact_id="evidence", name="The evidence", parts=[part]))
