@@ -216,6 +216,9 @@ class TaskAgent(RequestHandler):
 
     async def _taken(self, principal: Principal, params: pb.SendMessageRequest) -> str:
         """The run of a message: a new one, or the one that it answers or goes on with."""
+        # Both before anything is begun: its answer is the task, and who may not read that would send it again.
+        principal.need("runs:write")
+        principal.need("runs:read")
         message = params.message
         if params.configuration.HasField("task_push_notification_config"):
             raise PushNotificationNotSupportedError
@@ -332,17 +335,9 @@ class TaskAgent(RequestHandler):
     async def on_create_task_push_notification_config(self, params: Any, context: ServerCallContext) -> NoReturn:
         raise PushNotificationNotSupportedError
 
-    @override
-    async def on_get_task_push_notification_config(self, params: Any, context: ServerCallContext) -> NoReturn:
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_list_task_push_notification_configs(self, params: Any, context: ServerCallContext) -> NoReturn:
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_delete_task_push_notification_config(self, params: Any, context: ServerCallContext) -> NoReturn:
-        raise PushNotificationNotSupportedError
+    on_get_task_push_notification_config = on_create_task_push_notification_config
+    on_list_task_push_notification_configs = on_create_task_push_notification_config
+    on_delete_task_push_notification_config = on_create_task_push_notification_config
 
     @override
     async def on_get_extended_agent_card(self, params: Any, context: ServerCallContext) -> NoReturn:

@@ -174,6 +174,11 @@ async def test_each_method_wants_the_scope_of_its_route(service: Served) -> None
         with pytest.raises(A2AError, match="scope_missing"):
             await task(agent, saying("do nothing", **NOTHING))
         assert not (await agent.list_tasks(pb.ListTasksRequest())).tasks
+    _, writes = await service.context.keys.make("local", "bot", name="writes", scopes=["runs:write"])
+    async with client(service, writes, streaming=False) as agent:
+        with pytest.raises(A2AError, match="scope_missing"):
+            await task(agent, saying("do nothing", **NOTHING))
+    assert not await service.context.application.engine.runs.list(org="local"), "nothing was begun for it"
 
 
 async def test_another_organisations_task_does_not_exist(service: Served) -> None:
