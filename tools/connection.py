@@ -50,10 +50,11 @@ class ServerConnection:
     idle_s: float = 300.0
     broken: bool = False
     used_at: float = field(default_factory=time.monotonic)
+    busy: int = 0
+    """Calls that are under way."""
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
     _client: "asyncio.Future[Client] | None" = None
     _task: "asyncio.Task[None] | None" = None
-    _busy: int = 0
 
     async def client(self) -> "Client":
         """The session, opened with the first question for it.
@@ -114,7 +115,7 @@ class ServerConnection:
         """Call a tool, once, and say what came of it, whatever that is."""
         client, began = await self.client(), time.monotonic()
         hidden = {value: name for name, value in self.credentials.items() if value}
-        self._busy += 1
+        self.busy += 1
         try:
             async with asyncio.timeout(self.config.timeout_s):
                 answer = await client.call_tool(tool, arguments)
@@ -128,7 +129,7 @@ class ServerConnection:
         except Exception as error:  # noqa: BLE001  a server may answer anything, and the SDK raise anything
             result = without_answer(error, hidden)
         finally:
-            self._busy -= 1
+            self.busy -= 1
             self.used_at = time.monotonic()
         if result.code not in {"", "tool_failed"}:
             self.abandon()  # who is late or garbled with one answer is not asked for the next
@@ -159,7 +160,7 @@ class ServerConnection:
                 ready.set_result(client)
             while not self._closing.is_set():
                 left = self.used_at + self.idle_s - time.monotonic()
-                if left <= 0 and not self._busy:
+                if left <= 0 and not self.busy:
                     break
                 try:
                     async with asyncio.timeout(max(left, 1.0)):
