@@ -138,8 +138,10 @@ class FencedPostgres(AsyncPostgresSaver):
             yield
         finally:
             # Also when it is cancelled: nothing of this stretch may be written once another one has begun.
-            await asyncio.shield(self._settled(effects.run))
-            del self.overlaps[writer]
+            try:
+                await asyncio.shield(self._settled(effects.run))
+            finally:
+                del self.overlaps[writer]
         if overlap.lost is not None:
             raise overlap.lost
 
