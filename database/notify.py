@@ -87,8 +87,7 @@ async def listening(url: str | None, signals: Signals) -> AsyncGenerator[None]:
         yield
     finally:
         listener.cancel()
-        with suppress(asyncio.CancelledError):
-            await listener
+        await asyncio.wait([listener])
 
 
 async def _listen(url: str, signals: Signals, ready: asyncio.Event) -> None:

@@ -91,8 +91,8 @@ async def put(kept: Kept, generation: int | None, number: int, *upcoming: str) -
     await kept.saver.aput(under(generation, parent), checkpoint, {"step": number}, checkpoint["channel_versions"])
 
 
-def effects(**fields: Any) -> StepEffects:
-    return StepEffects(RUN, RunLeases(), UsageMeter(), **fields)
+def effects() -> StepEffects:
+    return StepEffects(RUN, RunLeases(), UsageMeter())
 
 
 async def is_over(task: "asyncio.Task[Any]") -> bool:
