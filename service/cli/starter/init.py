@@ -5,6 +5,7 @@ Nothing that is written changes how a run behaves until somebody takes a comment
 
 import asyncio
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from typing import Annotated
 import typer
 
 from domain import Refused
-from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
+from nodes.receive import acceptance_command
 from sandbox import Texts, bring
 from sandbox.environments import Recipe
 from service import report
@@ -45,9 +46,9 @@ def write_starter(top: Path) -> tuple[str, ...]:
     try:
         folder.mkdir(exist_ok=True)
         for name in FILES:
-            if not (folder / name).exists():
-                text = Path(__file__).with_name(name).read_text(encoding="utf-8")
-                (folder / name).write_text(text, encoding="utf-8")
+            text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+            with suppress(FileExistsError), (folder / name).open("x", encoding="utf-8") as file:
+                file.write(text)
                 written.append(f".signoff/{name}")
     except OSError as error:
         raise Refused(
@@ -73,13 +74,8 @@ async def detected(repo: Path) -> Detected:
             environments = application.environments
             recipe = await environments.recipe(run, pinned, paths) if environments is not None else Recipe()
             acceptance = ""
-            for folder in dict.fromkeys((pinned.folder, "")):
-                within = below(paths, folder)
-                named = {f"{folder}/{name}".lstrip("/"): name for name in MANIFESTS if name in within}
-                texts = await Texts(store, run).views(pinned.tree, [*named])
-                manifests = {named[path]: text for path, text in texts.items()}
-                if not acceptance and (command := find_acceptance(within, manifests)):
-                    acceptance = run_in(command, folder, within)
+            with suppress(Refused):  # none is found: it is named with every task then
+                acceptance = await acceptance_command(Texts(store, run), pinned, paths)
         finally:
             await store.drop(run)
     return Detected(Path(pinned.repo), acceptance, recipe)
