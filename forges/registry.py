@@ -19,8 +19,8 @@ import httpx
 from pydantic import Field, SecretStr, model_validator
 
 from domain import Refused, value
+from domain.configuration import configured, signing_key
 from domain.errors import Forbidden
-from domain.text import configured, signing_key
 from forges.client import TIMEOUT_S, ForgeClient, Sleep
 from forges.contract import Forge, GitAccess
 from forges.github import HEADERS, GitHub, InstallationToken

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain import Exhausted, Refused, Spent, Task
 from domain.acceptance import MANIFESTS, below, find_acceptance, package_named, run_in
+from domain.configuration import explained
 from domain.limits import ensure_within
-from domain.text import explained
 from domain.work import PublishTarget
 from models import SelectionContext
 from nodes._events import announce

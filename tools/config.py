@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from domain import Refused, Tier, value
-from domain.text import explained, yaml_value
+from domain.configuration import explained
+from domain.text import yaml_value
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 ServerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]

@@ -20,8 +20,9 @@ from approvals.errors import refusal
 from approvals.events import Notification, Topic
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused, Tier, value
+from domain.configuration import SHORTEST_SECRET, explained, signing_key
 from domain.decision import Choice
-from domain.text import SHORTEST_SECRET, OddJson, explained, read_json, signing_key
+from domain.text import OddJson, read_json
 
 DELAYS: tuple[timedelta, ...] = (
     timedelta(0),

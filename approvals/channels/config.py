@@ -10,8 +10,8 @@ from approvals.channels.base import Subscriptions, WebhookEndpoint
 from approvals.channels.inbound import Integration
 from approvals.channels.registry import renderer_of
 from domain import Refused, value
+from domain.configuration import configured
 from domain.identity import alike, confusable, respelled
-from domain.text import configured
 
 
 @value

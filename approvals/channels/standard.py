@@ -18,7 +18,7 @@ from approvals.channels.base import (
     utf8_text,
 )
 from approvals.events import Notification
-from domain.text import signing_key
+from domain.configuration import signing_key
 
 
 def verify_standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> str:

@@ -31,7 +31,7 @@ from approvals.events import Notification
 from approvals.rendering import escape, one_line
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused
-from domain.text import SHORTEST_SECRET
+from domain.configuration import SHORTEST_SECRET
 
 _COMMAND = re.compile(
     r"<at>[^<>]{1,100}</at>(?:&nbsp;|\s)*"

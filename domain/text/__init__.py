@@ -1,7 +1,6 @@
 """Text from outside: its encoding and edits that keep it, and JSON, YAML and Python of strangers, read with bounds."""
 
 from domain.text.charsets import DECLARING, Charsets, declarations
-from domain.text.configuration import SHORTEST_SECRET, configured, explained, signing_key
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.elision import shortened
 from domain.text.encoding import TextFile, decoded, dominant
@@ -15,7 +14,6 @@ from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_num
 __all__ = [
     "DECLARING",
     "ODD_TEXT",
-    "SHORTEST_SECRET",
     "Charsets",
     "EditProblem",
     "FittedChange",
@@ -26,11 +24,9 @@ __all__ = [
     "PathLadder",
     "TextFile",
     "YamlLoader",
-    "configured",
     "declarations",
     "decoded",
     "dominant",
-    "explained",
     "failure_kind",
     "fitted_change",
     "json_value",
@@ -42,7 +38,6 @@ __all__ = [
     "replaced",
     "rewritten",
     "shortened",
-    "signing_key",
     "whole_number",
     "written",
     "yaml_excess",

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.text import explained
+from domain.configuration import explained
 from forges.inbound.events import (
     Asked,
     Closed,

@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from domain.configuration import explained
 from domain.errors import Unprocessable
-from domain.text import explained
 from forges.contract import ForgeUser
 from forges.inbound.events import EventPlace, Voted
 

@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from domain import Refused, value
+from domain.configuration import SHORTEST_SECRET
 from domain.errors import Forbidden
 from domain.identity import confusable
-from domain.text import SHORTEST_SECRET
 from domain.work import Delivery, Line, Name, Profile
 from forges.contract import ForgeUser, Permission
 from forges.inbound.events import Asked, Closed, EventPlace, Failed, ForgeEvent, Voted

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from domain import Refused
-from domain.text import explained
+from domain.configuration import explained
 from service.api.dependencies import Reader, Runner, TheContext, answer
 from service.api.runs import EVENT_STREAM, disconnected
 from service.auth.principal import Principal

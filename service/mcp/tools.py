@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approvals import Ballot
+from domain.configuration import explained
 from domain.identity import redacted
-from domain.text import explained
 from domain.work import Delivery
 from service import report
 from service.auth.principal import Principal

@@ -14,9 +14,9 @@ from langchain_core.messages import convert_to_messages
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from domain import Task, value
+from domain.configuration import explained
 from domain.errors import Unprocessable
 from domain.identity import ensure_no_credential
-from domain.text import explained
 from domain.work import Profile
 from service.auth.principal import Principal
 from service.errors import refuse

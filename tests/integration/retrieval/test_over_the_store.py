@@ -8,7 +8,7 @@ import pytest
 
 from domain.masking import Masker
 from nodes.coder.context import TreeFiles, gather, news
-from retrieval import Finder, ReadsMany
+from retrieval import Finder, IndexFolder, ReadsMany
 from sandbox import Pinned, Store
 
 LIMIT = 1_000

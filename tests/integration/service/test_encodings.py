@@ -5,6 +5,7 @@ from pathlib import Path
 
 from domain.masking import Masker
 from nodes.coder.context import gather
+from retrieval import IndexFolder
 from sandbox import Store
 from service import report
 from tests.worlds.house import OK, application, decide, git, start, task

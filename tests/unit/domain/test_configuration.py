@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain import value
-from domain.text import configured
+from domain.configuration import configured
 
 SECRET = "s3cr3t-canary"  # noqa: S105  of the tests
 

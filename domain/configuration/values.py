@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import Refused
-from domain.text.untrusted import yaml_value
+from domain.text import yaml_value
 
 SHORTEST_SECRET = 24
 """Bytes of what signs a web hook."""
