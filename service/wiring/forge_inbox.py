@@ -1,5 +1,6 @@
 """Wiring of what comes in from forges: the receiver of their web hooks, and the worker that does what they ask for."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -8,8 +9,6 @@ from database import now
 from service.auth.api_keys import ApiKeys
 from service.forges.events import ForgeEvents
 from service.forges.receiver import ForgeWebhooks
-from service.forges.votes import ForgeVotes
-from service.forges.worker import ForgeWorker
 from service.runs.submission import Submission
 from service.wiring.application import Application
 
@@ -19,18 +18,28 @@ class ForgeInbox:
     """The two of them; they meet in the rows."""
 
     webhooks: ForgeWebhooks
-    worker: ForgeWorker
+    work: Callable[[], Awaitable[object]]
+    """One round of the worker."""
 
 
 def open_forge_inbox(
     application: Application, submission: Submission, keys: ApiKeys, database: AsyncEngine
 ) -> ForgeInbox:
-    """Receiver and worker of the hooks in the file of SIGNOFF_FORGES; without any, both have nothing to do."""
+    """Receiver and worker of the hooks in the file of SIGNOFF_FORGES; without any, both have nothing to do.
+
+    What waits of a hook that was taken out of the file waits until it is back, or as long as such rows are kept.
+    """
     forges, hooks = application.forges, application.forge_hooks
     events = ForgeEvents(engine=database, clock=now)
     webhooks = ForgeWebhooks(
         events=events, clock=now, hooks=hooks, kinds={entry.name: entry.kind for entry in forges.entries}
     )
+    if not hooks:
+        return ForgeInbox(webhooks=webhooks, work=_nothing)
+    # A megabyte that most installations need not hold.
+    from service.forges.votes import ForgeVotes  # noqa: PLC0415
+    from service.forges.worker import ForgeWorker  # noqa: PLC0415
+
     worker = ForgeWorker(
         events=events,
         forges=forges,
@@ -42,4 +51,8 @@ def open_forge_inbox(
         home=application.settings.home_url,
         hooks={hook.name: hook for hook in hooks},
     )
-    return ForgeInbox(webhooks=webhooks, worker=worker)
+    return ForgeInbox(webhooks=webhooks, work=worker.round)
+
+
+async def _nothing() -> None:
+    """The round of no worker."""
