@@ -5,15 +5,16 @@ is left as it is stands in ``LEFT``.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import MetaData, Table, and_, delete, select, update
+from sqlalchemy import MetaData, Select, Table, and_, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.elements import ColumnElement
 
 from approvals.storage import forget
 from database import empty_log, erasing, open_engine, reading, sqlite_url
@@ -21,6 +22,7 @@ from domain import Refused
 from domain.identity import alike
 from service.auth.api_keys import KEYS
 from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
+from service.auth.rate_limits import RATES
 from service.people.renaming import Renaming
 from service.runs.runs import RUNS
 from service.runs.threads import THREADS
@@ -40,6 +42,8 @@ LEFT: Final[Mapping[str, frozenset[str]]] = {
     "audit_notes": frozenset(),
 }
 """Columns that keep a name, by table; none: the whole table does."""
+_PAGE: Final = 500
+"""Rows that are read at once."""
 _PROOFS: Final = frozenset({"mac"})
 """Columns that prove a key: they are nobody's data."""
 _THREADS: Final = ("thread_id", "thread", "run", "turn", "ballot", "account")
@@ -188,6 +192,9 @@ class PersonalData:
                 await self._rewrite(conn, owned, renaming, rows)
         # Last, in one transaction with the record: who is cut off before it begins anew finds the name still there.
         async with erasing(self.engine) as conn:
+            for hit in (await conn.execute(select(RATES.c.name).distinct())).scalars().all():
+                if renaming.text(hit) != hit:  # it would be gone in three minutes
+                    await conn.execute(delete(RATES).where(RATES.c.name == hit))
             ballots = await first(conn)
             await self._rewrite(conn, owned, renaming, rows)
         for file in self.home.glob("*.db"):
@@ -276,13 +283,13 @@ async def _of_table(
     conn: AsyncConnection, table: Table, owned: _Owned, renaming: Renaming, left: frozenset[str]
 ) -> AsyncGenerator[Mention]:
     naming = next((name for name in _THREADS if name in table.c), None)
-    query = select(table)
+    key = tuple_(*table.primary_key)
+    query = select(table).order_by(*table.primary_key).limit(_PAGE)
     if "org" in table.c:
         query = query.where(table.c.org == owned.org)
     elif naming is None:
         return
-    async for found in (await conn.stream(query)).mappings():
-        row = {str(key): value for key, value in found.items()}
+    async for row in _pages(conn, query, key, [column.key for column in table.primary_key]):
         thread = _thread_of(row, naming, owned)
         if "org" not in table.c and thread is None:
             continue
@@ -293,6 +300,17 @@ async def _of_table(
         }
         if changed:
             yield Mention(table, row, changed, thread or "")
+
+
+async def _pages(
+    conn: AsyncConnection, query: Select[Any], key: ColumnElement[Any], names: Sequence[str]
+) -> AsyncGenerator[dict[str, Any]]:
+    """Rows in the order of their key, a page at a time: a table may be larger than the memory."""
+    page = query
+    while rows := [dict(row) for row in (await conn.execute(page)).mappings()]:
+        for row in rows:
+            yield row
+        page = query.where(key > tuple(rows[-1][name] for name in names))
 
 
 def _thread_of(row: Mapping[str, Any], naming: str | None, owned: _Owned) -> str | None:

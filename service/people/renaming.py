@@ -75,10 +75,12 @@ class Renaming:
         try:
             before = ormsgpack.unpackb(data, ext_hook=_Extension, option=ormsgpack.OPT_NON_STR_KEYS)
         except ValueError:
-            # The first byte of a text is a whole number in MessagePack, and the rest of it one thing too many.
+            return self._encoded(data)
+        # The reader stops where a value ends: the first letter of a text is a whole number to it.
+        if _whole(before) != data:
             return self._encoded(data)
         after = self.value(before)
-        return data if after is before else ormsgpack.packb(after, default=_packed, option=_OPTION)
+        return data if after is before else _whole(after)
 
     def _encoded(self, data: bytes) -> bytes:
         try:
@@ -110,8 +112,6 @@ def _dumped(value: Any, *, like: str) -> str:
     return json.dumps(value, ensure_ascii=like.isascii(), separators=(",", ":") if compact else None)
 
 
-_OPTION = ormsgpack.OPT_NON_STR_KEYS | ormsgpack.OPT_PASSTHROUGH_DATACLASS
-
-
-def _packed(extension: _Extension) -> ormsgpack.Ext:
-    return ormsgpack.Ext(extension.tag, extension.data)
+def _whole(value: Any) -> bytes:
+    option = ormsgpack.OPT_NON_STR_KEYS | ormsgpack.OPT_PASSTHROUGH_DATACLASS
+    return ormsgpack.packb(value, default=lambda extension: ormsgpack.Ext(extension.tag, extension.data), option=option)

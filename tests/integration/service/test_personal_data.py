@@ -42,7 +42,7 @@ async def places(service: Served) -> list[str]:
     home = service.context.settings.home
     if (home / "checkpoints.db").exists():
         with closing(sqlite3.connect(home / "checkpoints.db")) as db:
-            for name in ("checkpoints", "writes"):
+            for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 for row in db.execute(f"SELECT * FROM {name}"):  # noqa: S608
                     found |= {f"{name}.{number}" for number, cell in enumerate(row) if NAME.search(_bytes(cell))}
     found |= {
@@ -97,6 +97,9 @@ def named(table: Any) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for column in table.c:
         kind = type(column.type).__name__
+        if kind == "String" and column.type.length < 40:  # no room for a name
+            row[column.key] = "-"
+            continue
         row[column.key] = {
             "JSON": ["ann"],
             "Json": ["ann"],
@@ -109,7 +112,7 @@ def named(table: Any) -> dict[str, Any]:
             "BigInteger": 7,
             "Float": 7.0,
         }.get(kind, "ann")
-    return row | {"org": "local"} | ({"state": "waiting", "kind": "approval"} if table.name == "outbox" else {})
+    return row | {"org": "local"} | ({"state": "sent", "kind": "approval"} if table.name == "outbox" else {})
 
 
 async def test_a_name_is_corrected_everywhere_and_two_people_never_become_one(service: Served) -> None:

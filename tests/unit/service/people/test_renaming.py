@@ -66,6 +66,11 @@ def test_bytes_without_the_name_stay_as_they_are(data: bytes) -> None:
         assert ANN.packed(data) is data
 
 
+@given(TEXTS)
+def test_bytes_of_a_text_are_changed_as_the_text(text: str) -> None:
+    assert ANN.packed(text.encode()) == ANN.text(text).encode()
+
+
 def test_a_state_comes_back_with_the_other_name(tmp_path: Any) -> None:
     state = {"task": task(tmp_path, requester="ann"), "contributors": ("ann", "bob")}
     kind, data = serializer().dumps_typed(state)
