@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from service import report
-from service.cli import people
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
+from service.people import cli as people
 from service.settings import read_settings
 from service.wiring.application import open_application
 

@@ -23,6 +23,7 @@ from domain.identity import alike
 from service.auth.api_keys import KEYS
 from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES
+from service.errors import refuse
 from service.people.renaming import Renaming
 from service.runs.runs import RUNS
 from service.runs.threads import THREADS
@@ -154,15 +155,15 @@ class PersonalData:
                 cannot be one.
         """
         if not new.strip() or any(char in '"\\' or not char.isprintable() for char in new):
-            raise Refused(
+            raise refuse(
+                "request_invalid",
                 "A name has letters, and neither quotes, backslashes nor control characters.",
-                code="request_invalid",
                 hint="Write the name as the person signs with it.",
             )
         if await self._is_somebody(org, new):
-            raise Refused(
-                f"{new!r} stands in this organisation already, and two people may not become one.",
-                code="subject_collides",
+            raise refuse(
+                "subject_collides",
+                f"{new!r} is somebody in this organisation already, and two people may not become one.",
                 hint="Choose a name that nobody has.",
             )
         if not await self._stands_anywhere(org, old):

@@ -14,7 +14,7 @@ from sqlalchemy import MetaData, insert, select, update
 
 from database import now, reading, writing
 from domain import Refused, Task
-from service.cli.people import personal_data
+from service.people.cli import personal_data
 from service.people.records import LEFT, PersonalData
 from service.runs.runs import RUNS
 from service.storage.schema import EVERY_ROOM
