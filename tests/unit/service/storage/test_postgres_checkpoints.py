@@ -17,8 +17,8 @@ from database import now, open_engine
 from domain import Refused, Task
 from graphs import serializer
 from models import UsageMeter
-from service.runs.fenced_backend import StepEffects
-from service.runs.runs import GENERATION, Run, RunLeases, Runs
+from service.runs.fenced_backend import RunLeases, StepEffects
+from service.runs.runs import GENERATION, Run, Runs
 from service.storage.postgres_checkpoints import FencedPostgres, open_postgres
 from tests.worlds import postgres
 
@@ -198,8 +198,8 @@ async def test_a_stretch_that_is_cancelled_leaves_nothing_to_be_written_later(ke
             begun.set()
             await asyncio.Event().wait()
 
-    working = asyncio.create_task(stretch())
     async with kept.row_locked():
+        working = asyncio.create_task(stretch())
         await begun.wait()
         working.cancel()
         assert not await is_over(working)
