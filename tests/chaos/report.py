@@ -1,6 +1,7 @@
 """The page that a storm writes about itself. Pure."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from tests.chaos.storm import Tally
 
@@ -32,11 +33,26 @@ BEGINS, ENDS = "<!--cluster-->\n", "<!--/cluster-->\n"
 """Around what a storm over PostgreSQL alone wrote (``nightly --cluster``)."""
 
 
+def cluster_figures(tally: Tally, *, seed: int) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        "kills": tally.kills,
+        "killed": dict(sorted(tally.hit.items())),
+        "last_node": dict(sorted(tally.last_node.items())),
+        "runs_accepted": len(tally.threads),
+        "lost": tally.lost,
+        "not_delivered": tally.undelivered,
+        "delivered_twice": tally.delivered_twice,
+        "seconds": round(tally.took_s),
+        "seed": seed,
+    }
+
+
 def cluster_section(tally: Tally, *, seed: int) -> str:
-    """What a storm over a server, a worker and their database came to."""
+    """What a storm over a server that also works, a worker and their database came to."""
     hit = ", ".join(f"{number} times the {name}" for name, number in sorted(tally.hit.items()))
     return (
-        f"{BEGINS}\n## A server, a worker and their PostgreSQL\n\n"
+        f"{BEGINS}\n## A server that also works, a worker and their PostgreSQL\n\n"
         f"Killed with `kill -9`, {tally.kills} times in all: {hit.replace('the PostgreSQL', 'PostgreSQL')}.\n"
         f"Runs accepted: {len(tally.threads)}; lost: {tally.lost}; not delivered: {tally.undelivered}; "
         f"delivered twice: {tally.delivered_twice}.\nIt took {round(tally.took_s)} seconds; again with "

@@ -129,16 +129,21 @@ async def storm(
     longest_s: float = LONGEST_S,
     progress: int = 0,
     database: Path | None = None,
+    within_s: float = float("inf"),
 ) -> Tally:
     """Kill the server ``kills`` times; afterwards let everything come to its end, and count.
 
     ``database``: the socket folder of a PostgreSQL that is killed as well. ``progress``: every second life takes so
-    many runs in, however slow the machine is; the others may be too short.
+    many runs in, however slow the machine is; the others may be too short. ``within_s``: no kill begins later.
     """
     dice, clients, last_node = random.Random(seed), Clients(life, ask, at_once), Counter[str]()
     hit = Counter[str]()
     began = time.monotonic()
+    made = 0
     for number in range(kills):
+        if time.monotonic() - began > within_s:
+            break
+        made += 1
         working, before = asyncio.create_task(clients.work(dice.randrange(2**32))), len(clients.threads)
         await asyncio.sleep(dice.uniform(0.02, longest_s))
         if number % 2:
@@ -166,7 +171,7 @@ async def storm(
         await life.start()
     ended = await life.settled(clients.threads, within_s=AFTERWARDS_S)
     return Tally(
-        kills=kills,
+        kills=made,
         threads=tuple(clients.threads),
         ended=ended,
         delivered=life.deliveries,
