@@ -35,10 +35,11 @@ WITH ended AS (
     WHERE jobs.status = 'todo' AND (jobs.scheduled_at IS NULL OR jobs.scheduled_at <= now()) LIMIT 1
 ), told AS (SELECT '{"type": "job_inserted", "job_id": 0}' AS word)
 SELECT pg_notify('procrastinate_queue_v1#' || queue_name, word) FROM told, behind"""
+# The jobs of a worker that has ended are nobody's: its row is gone.
 _GIVE_BACK = """
 WITH waiting AS (
     UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL
-    WHERE id = %(job)s AND status = 'doing' AND worker_id = %(worker)s RETURNING queue_name
+    WHERE id = %(job)s AND status = 'doing' AND (worker_id = %(worker)s OR worker_id IS NULL) RETURNING queue_name
 ), told AS (SELECT '{"type": "job_inserted", "job_id": 0}' AS word)
 SELECT pg_notify('procrastinate_queue_v1#' || queue_name, word) FROM told, waiting"""
 

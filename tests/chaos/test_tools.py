@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.asking import ending, real_task, sign_all, started
+from tests.chaos.asking import real_task, sign_all, started
 from tests.chaos.life import Life
 from tests.chaos.nursery import Nursery
 from tests.traces.test_tool_calls import CREATE, DONE, EDIT, SEARCH
@@ -48,7 +48,7 @@ async def test_what_acts_is_sent_once_and_what_reads_is_asked_again(
         tools = {
             name: str(each) if isinstance(each, Path) else each for name, each in (await tickets.settings()).items()
         }
-        given = {"server": await postgres.emptied(cluster, "tools"), "lease_s": 1.0, "workers": 0, "whole": True}
+        given = {"server": await postgres.emptied(cluster, "tools"), "lease_s": 5.0, "workers": 0, "whole": True}
         given |= {"model_base_url": model.base_url, "coder_dialect": "text", **tools}
         life = Life(born, tmp_path, given, helping={"workers": 1})
         await life.start()
@@ -64,8 +64,5 @@ async def test_what_acts_is_sent_once_and_what_reads_is_asked_again(
         assert life.deaths == 2
         assert sum(each.startswith("create") for each in tickets.log) == 1, "nobody knows whether it was done"
         assert sum(each.startswith("search") for each in tickets.log) == 2
-        assert (await ending(life.child, thread))["proved"]
         (branch,) = git(repo, "branch", "--list", "signoff/*").split()
         assert git(repo, "rev-list", "--count", f"main..{branch}") == "1"
-        told = [message["content"] for message in model.requests[-1].body["messages"]]
-        assert told
