@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from benchmarks.servers import ROOT, Server, answers, free_port, make
@@ -29,7 +29,8 @@ async def dev(folder: Path) -> AsyncGenerator[Server]:
     make(folder, {"graph.py": GRAPH, "langgraph.json": json.dumps(CONFIG)})
     port = free_port()
     jobs = ["--no-browser", "--no-reload", "--port", str(port), "--n-jobs-per-worker", "16"]
-    async with _process([str(DEV), "dev", *jobs], folder, {}, f"http://127.0.0.1:{port}", "/ok") as server:
+    given = {"PYTHONPATH": str(ROOT)}
+    async with _process([str(DEV), "dev", *jobs], folder, given, f"http://127.0.0.1:{port}", "/ok") as server:
         yield server
 
 
@@ -88,5 +89,6 @@ async def _process(
         await answers(url + page, process)
         yield Server(url=url, pid=process.pid)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it could not start
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
