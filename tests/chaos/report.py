@@ -42,6 +42,7 @@ def cluster_figures(tally: Tally, *, seed: int) -> dict[str, Any]:
         "killed": dict(sorted(tally.hit.items())),
         "last_node": dict(sorted(tally.last_node.items())),
         "runs_accepted": len(tally.threads),
+        "ended": dict(sorted(tally.ended.items())),
         "lost": tally.lost,
         "not_delivered": tally.undelivered,
         "delivered_twice": tally.delivered_twice,

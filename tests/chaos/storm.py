@@ -130,11 +130,13 @@ async def storm(
     progress: int = 0,
     database: Path | None = None,
     within_s: float = float("inf"),
+    afterwards_s: float = AFTERWARDS_S,
 ) -> Tally:
     """Kill the server ``kills`` times; afterwards let everything come to its end, and count.
 
     ``database``: the socket folder of a PostgreSQL that is killed as well. ``progress``: every second life takes so
-    many runs in, however slow the machine is; the others may be too short. ``within_s``: no kill begins later.
+    many runs in, however slow the machine is; the others may be too short. ``within_s``: no kill begins later. ``afterwards_s``:
+    how long everything may take to end.
     """
     dice, clients, last_node = random.Random(seed), Clients(life, ask, at_once), Counter[str]()
     hit = Counter[str]()
@@ -169,7 +171,10 @@ async def storm(
         await working
         last_node[life.last_node()] += 1
         await life.start()
-    ended = await life.settled(clients.threads, within_s=AFTERWARDS_S)
+    try:
+        ended = await life.settled(clients.threads, within_s=afterwards_s)
+    except TimeoutError:  # those that have not ended by now count as lost, and the report says so
+        ended = Counter([await newest(life.child, thread) for thread in clients.threads])
     return Tally(
         kills=made,
         threads=tuple(clients.threads),
