@@ -25,8 +25,8 @@ undisturbed one. They run with `make test` (the long ones with `make chaos`).
 | the sandbox's container, while a command runs in it | the run goes on in another; none is left | `test_sandboxes.py` |
 | PostgreSQL, while runs advance | the servers wait for it; every run ends, delivered once | `test_postgres.py` |
 | a server or a worker on PostgreSQL, at random | the others go on | `test_postgres.py` |
-| everything, between the hook of a forge and the start of its run | it starts once, and has one answer | `test_hooks.py` |
-| a worker, in the middle of a call of an MCP server's tool | what acts is sent once, what reads again | `test_tools.py` |
+| everything, between a forge's hook and its run's start | it starts once, and has one answer | `test_hooks.py` |
+| a worker, in the middle of a tool's call (MCP) | what acts is sent once, what reads again | `test_tools.py` |
 | nobody: a process stands still for longer than its lease | afterwards it neither writes nor acts | `test_zombies.py` |
 """
 

@@ -135,8 +135,8 @@ async def storm(
     """Kill the server ``kills`` times; afterwards let everything come to its end, and count.
 
     ``database``: the socket folder of a PostgreSQL that is killed as well. ``progress``: every second life takes so
-    many runs in, however slow the machine is; the others may be too short. ``within_s``: no kill begins later. ``afterwards_s``:
-    how long everything may take to end.
+    many runs in, however slow the machine is; the others may be too short. ``within_s``: no kill begins later.
+    ``afterwards_s``: how long everything may take to end.
     """
     dice, clients, last_node = random.Random(seed), Clients(life, ask, at_once), Counter[str]()
     hit = Counter[str]()
