@@ -60,6 +60,15 @@ GOALS: Mapping[str, Goal] = {
     "service.runs_over_dev": Goal(
         what="runs a second (16 at once) beside langgraph dev", unit="×", wanted="at least", bound=2.0
     ),
+    "service.pg_wait_beside_aegra": Goal(
+        what="a wait (p50, one client) on PostgreSQL beside Aegra's local mode", unit="×", wanted="at most", bound=1.0
+    ),
+    "service.pg_runs_over_aegra": Goal(
+        what="runs a second on PostgreSQL beside Aegra's local mode", unit="×", wanted="at least", bound=2.0
+    ),
+    "service.pg_decision_to_resume_p50_ms": Goal(
+        what="from a decision to the next node's first line on PostgreSQL, p50", unit="ms", wanted="at most", bound=40.0
+    ),
     "service.paused_runs_10k_rss_mb": Goal(
         what="memory that 10,000 paused runs cost the server", unit="MB", wanted="at most", bound=50.0
     ),

@@ -4,7 +4,8 @@ Side by side with LangGraph's development server (``langgraph dev``) and Aegra: 
 on the same machine, taking turns. Ours is a process of its own with everything switched on (keys, spans, leases,
 durable checkpoints), once on SQLite and once on PostgreSQL. Theirs run the bare graph (``idle.bare``) and ask nobody
 for a key; ``langgraph dev`` keeps everything in memory and gets as many jobs at once as there are clients; Aegra gets
-the same PostgreSQL server as ours, which writes to the disk before it says that something is committed.
+the same PostgreSQL server as ours, which writes to the disk before it says that something is committed, once in its
+local mode, which loses runs at a crash, and once in its durable one (jobs in Redis; who waits looks every 2 seconds).
 
 One client at a time measures how long an answer takes; many at once how much gets done. With many at once a
 wait is mostly the queue: sixteen clients at 25 runs a second wait 640 ms whoever serves them.
@@ -23,13 +24,13 @@ import httpx
 from langgraph_sdk import get_client
 
 from benchmarks.rivals import AEGRA as RUNS_AEGRA
-from benchmarks.rivals import aegra, dev
+from benchmarks.rivals import REDIS, aegra, dev, durable_aegra
 from benchmarks.servers import Server, ours, ready_s, temporary
 from tests.worlds import postgres
 from tests.worlds.cluster import processes
 
 WARM_UP, ALONE, RUNS, AT_ONCE, TURNS = 16, 15, 96, 16, 2
-OURS, DEV, PG, AEGRA = "", "dev_", "pg_", "aegra_"
+OURS, DEV, PG, AEGRA, DURABLE = "", "dev_", "pg_", "aegra_", "aegra_durable_"
 WORKERS = (1, 2, 4, 16)
 PROCESSES = (1, 2, 4)
 DECISIONS = 20
@@ -63,9 +64,19 @@ async def _measure(folder: Path) -> Mapping[str, float]:
     return {
         **both,
         "service.ready_s": round(await ready_s(folder / "ready"), 2),
+        **_over_aegra(both),
         "service.wait_faster_than_dev": round(both["service.dev_wait_p50_ms"] / both["service.wait_p50_ms"], 1),
         "service.runs_over_dev": round(both["service.runs_per_s"] / both["service.dev_runs_per_s"], 2),
     }
+
+
+def _over_aegra(both: Mapping[str, float]) -> dict[str, float]:
+    """Ours on PostgreSQL beside Aegra's local mode, where that was measured."""
+    if "service.aegra_wait_p50_ms" not in both:
+        return {}
+    wait = both["service.pg_wait_p50_ms"] / both["service.aegra_wait_p50_ms"]
+    runs = both["service.pg_runs_per_s"] / both["service.aegra_runs_per_s"]
+    return {"service.pg_wait_beside_aegra": round(wait, 2), "service.pg_runs_over_aegra": round(runs, 2)}
 
 
 @asynccontextmanager
@@ -80,6 +91,8 @@ async def _servers(folder: Path, cluster: Path) -> AsyncGenerator[dict[str, Serv
         }
         if RUNS_AEGRA.exists():
             servers[AEGRA] = await stack.enter_async_context(aegra(folder / "aegra", cluster))
+        if RUNS_AEGRA.exists() and REDIS:
+            servers[DURABLE] = await stack.enter_async_context(durable_aegra(folder / "durable", cluster))
         yield servers
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from database import Signals, listening, look_again, writing
 from domain import Refused, Transient
 from service.queue.procrastinate import QUEUE, Queue, RetryLater, open_queue
+from service.queue.worker import ReservedJob
 from service.runs.dispatcher import EventStream, Stop
 from service.runs.event_log import END, EventReader, EventWriter, TurnEvents
 from service.runs.executor import TurnExecutor, take_back
@@ -78,6 +79,10 @@ class DistributedDispatcher:
     _working: dict[str, "asyncio.Task[object]"] = field(default_factory=dict[str, "asyncio.Task[object]"])
     _submitted: WeakValueDictionary[str, EventReader] = field(default_factory=WeakValueDictionary[str, EventReader])
     """Turns that were submitted here, while somebody waits for them."""
+    _reserved: dict[str, ReservedJob] = field(default_factory=dict[str, ReservedJob])
+    """Jobs of turns that were put in for the worker of this process and are not committed yet."""
+    _at_hand: dict[str, Turn] = field(default_factory=dict[str, Turn])
+    """Turns that this process begins itself: their rows are known."""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: "asyncio.Task[None] | None" = None
 
@@ -88,16 +93,28 @@ class DistributedDispatcher:
 
     async def enqueue(self, conn: AsyncConnection, turn: Turn) -> None:
         """See ``Dispatcher.enqueue``: the job is a row of the same database."""
-        driver = (await conn.get_raw_connection()).driver_connection
-        due_in = turn.due_in(self.clock())
+        driver, due_in = (await conn.get_raw_connection()).driver_connection, turn.due_in(self.clock())
+        if not due_in:
+            reserved = await self.queue.reserve(turn.id, org=turn.org, thread=turn.thread, connection=driver)
+            if reserved is not None:
+                self._reserved[turn.id] = reserved
+                return
         await self.queue.put(turn.id, org=turn.org, thread=turn.thread, after_s=due_in, connection=driver)
+
+    async def withdraw(self, turn: Turn) -> None:
+        """See ``Dispatcher.withdraw``."""
+        if (reserved := self._reserved.pop(turn.id, None)) is not None:
+            await reserved.give_back()
 
     async def submit(self, turn: Turn, *, enqueued: bool = False) -> EventStream | None:
         """See ``Dispatcher.submit``."""
         if not enqueued:
             await self.queue.put(turn.id, org=turn.org, thread=turn.thread, after_s=turn.due_in(self.clock()))
         # Where this very process performs it, its result is at hand and need not be read.
-        return self._submitted.setdefault(turn.id, self._reader(turn))
+        stream = self._submitted.setdefault(turn.id, self._reader(turn))
+        if (reserved := self._reserved.pop(turn.id, None)) is not None and await reserved.begin():
+            self._at_hand[turn.id] = turn
+        return stream
 
     def hear(self, turn: Turn) -> EventStream | None:
         """See ``Dispatcher.hear``."""
@@ -115,9 +132,11 @@ class DistributedDispatcher:
                 here = self._submitted.get(turn.id)
                 if here is not None and here.writer is not None:  # it ended in this process
                     return
-                with suppress(Transient):  # nobody can say now
-                    if not await self.executor.turns.is_open(turn.id):
-                        return
+                # Where this process performs it, its end is told above.
+                if turn.id not in self._at_hand and turn.id not in self._working:
+                    with suppress(Transient):  # nobody can say now
+                        if not await self.executor.turns.is_open(turn.id):
+                            return
                 await look_again(news)
                 news.clear()
 
@@ -145,7 +164,7 @@ class DistributedDispatcher:
     async def perform(self, turn: str, org: str) -> None:
         """Do one job. Raises ``RetryLater``."""
         try:
-            submitted = await self.executor.turns.get(turn, org)
+            submitted = self._at_hand.pop(turn, None) or await self.executor.turns.get(turn, org)
             if submitted.open:
                 await self._perform(submitted)
         except Refused:  # it was taken back and forgotten
@@ -181,9 +200,9 @@ class DistributedDispatcher:
         finally:
             watching.cancel()
             self._controls.pop(turn.id, None)
-            self._working.pop(turn.id, None)
             # Listeners elsewhere read what is written: all that was said has to be, also when this is cancelled.
             await asyncio.shield(writer.close(ended=outcome == "ended"))
+            self._working.pop(turn.id, None)
             if outcome == "ended" and (reader := self._submitted.get(turn.id)) is not None:
                 reader.writer = writer
                 self.signals.heard(f"turn:{turn.id}")

@@ -57,6 +57,9 @@ class EmbeddedDispatcher:
     async def enqueue(self, conn: AsyncConnection, turn: Turn) -> None:
         """See ``Dispatcher.enqueue``. Nobody is told of a row before it is committed: ``submit`` does it all."""
 
+    async def withdraw(self, turn: Turn) -> None:
+        """See ``Dispatcher.withdraw``: nothing was begun."""
+
     async def submit(self, turn: Turn, *, enqueued: bool = False) -> EventReader | None:  # noqa: ARG002
         """See ``Dispatcher.submit``."""
         if turn.id in self._known:

@@ -17,11 +17,11 @@ from procrastinate import App, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
-from procrastinate.worker import Worker
 from psycopg import AsyncConnection, OperationalError
 
 from database import DatabaseUnavailable
 from database.pool import pool_of
+from service.queue.worker import ReservedJob, TurnWorker
 
 QUEUE, TASK = "turns", "advance"
 SOON_S, AT_MOST_S = 0.5, 300.0
@@ -52,12 +52,14 @@ class RetrySchedule(BaseRetryStrategy):
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=pause))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Queue:
     """Puts turns in, takes them out again."""
 
     app: App
     lease_s: float
+    _worker: TurnWorker | None = None
+    """The one of this process, while it works."""
 
     async def put(
         self, turn: str, *, org: str, thread: str, after_s: float = 0.0, connection: AsyncConnection[Any] | None = None
@@ -73,6 +75,20 @@ class Queue:
         )
         with _answering(), suppress(AlreadyEnqueued):
             await job.defer_async(turn=turn, org=org)
+
+    async def reserve(
+        self, turn: str, *, org: str, thread: str, connection: AsyncConnection[Any] | None
+    ) -> ReservedJob | None:
+        """Put a new turn in, for the worker of this process; None: nothing was written, it has to be ``put``.
+
+        Raises ``DatabaseUnavailable``.
+        """
+        if self._worker is None or connection is None:
+            return None
+        with _answering():
+            return await self._worker.reserve(
+                TASK, {"turn": turn, "org": org}, queue=QUEUE, lock=thread, connection=connection
+            )
 
     async def rescue(self) -> int:
         """Give the jobs of workers that went silent to others; how many there were."""
@@ -98,7 +114,7 @@ class Queue:
         A database that is away for a while is waited for.
         """
         while not stop.is_set():
-            worker = Worker(
+            worker = self._worker = TurnWorker(
                 app=self.app,
                 queues=[QUEUE],
                 concurrency=at_once,
@@ -107,7 +123,6 @@ class Queue:
                 fetch_job_polling_interval=POLL_S,
                 # Turns are stopped by their row and a word of ours; the queue's own way is not used.
                 abort_job_polling_interval=60.0,
-                delete_jobs="successful",
                 update_heartbeat_interval=self.lease_s / 3,
                 stalled_worker_timeout=10 * self.lease_s,
             )

@@ -67,7 +67,11 @@ class Dispatcher(Protocol):
         ...
 
     async def enqueue(self, conn: AsyncConnection, turn: Turn) -> None:
-        """Have a new turn performed once the transaction that writes its row is committed."""
+        """Have a new turn performed once the transaction that writes its row is committed and it is submitted."""
+        ...
+
+    async def withdraw(self, turn: Turn) -> None:
+        """That transaction broke, or a turn that was there before came back from it."""
         ...
 
     async def submit(self, turn: Turn, *, enqueued: bool = False) -> EventStream | None:

@@ -28,12 +28,11 @@ from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered
 from sandbox import Store, Workspaces
-from service.runs.fenced_backend import OverlappingSaver, StepEffects
+from service.runs.fenced_backend import OverlappingSaver, RunLeases, StepEffects
 from service.runs.runs import (
     FINAL,
     GENERATION,
     Run,
-    RunLeases,
     Runs,
     RunState,
     Status,
@@ -239,8 +238,8 @@ class RunEngine:
         before, meter = Spent(), UsageMeter()
         try:
             with metered() as meter:
-                start, before = await self._input(run, generation, config)
                 async with self._overlapping(run, generation, meter, listeners):
+                    start, before = await self._input(run, generation, config)
                     await self._listen(run, start, config, listeners)
         except GraphDrained:
             return AdvanceOutcome(status="pending")

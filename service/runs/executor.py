@@ -21,6 +21,7 @@ from service.runs.dispatcher import EventSink, Stop
 from service.runs.documents import run_document
 from service.runs.engine import RunEngine
 from service.runs.event_log import as_json
+from service.runs.fenced_backend import OverlappingSaver
 from service.runs.history import answer_question, refine, rewind, roll_back
 from service.runs.runs import RunState
 from service.runs.streaming import LangGraphEncoder, Subscription, final_values, readable
@@ -68,15 +69,13 @@ class TurnExecutor:
         before = turn.before
         # Where a rollback leads to is known before the first attempt only: a later one stands further on.
         if not turn.attempts:
-            fresh = turn.asked.get("fresh")
-            state = None if fresh else await engine.graph.aget_state(engine.config(turn.thread))
-            before = str(state.config.get("configurable", {}).get("checkpoint_id") or "") if state else ""
-        if not await self.turns.begin(turn.id, now=self.clock(), attempt=turn.attempts + 1, before=before):
-            return "gone"
-        turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
+            before = "" if turn.asked.get("fresh") else await _stands_at(engine, turn.thread)
         # The row of a thread that was made for its first turn says busy already (``Submission._thread``).
-        if turn.attempts > 1 or not turn.asked.get("fresh") or not turn.asked.get("new_thread"):
-            await self.threads.update(turn.thread, now=self.clock(), status="busy")
+        is_busy = not turn.attempts and turn.asked.get("fresh") and turn.asked.get("new_thread")
+        busy, attempt = None if is_busy else turn.thread, turn.attempts + 1
+        if not await self.turns.begin(turn.id, now=self.clock(), attempt=attempt, before=before, busy=busy):
+            return "gone"
+        turn = replace(turn, status="running", attempts=attempt, before=before)
         feed.say("metadata", {"run_id": turn.id, "thread_id": turn.thread, "attempt": turn.attempts})
         try:
             standing = await self._advance(engine, turn, feed, control)
@@ -176,6 +175,15 @@ class TurnExecutor:
         await feed.kept()
         await self.turns.finish(ended, thread, also=letter)
         feed.result = dict(values)
+
+
+async def _stands_at(engine: RunEngine, thread: str) -> str:
+    """Id of the checkpoint that a thread stands at; empty: it has none."""
+    saver = engine.graph.checkpointer
+    if isinstance(saver, OverlappingSaver):
+        return await saver.newest(thread)
+    state = await engine.graph.aget_state(engine.config(thread))
+    return str(state.config.get("configurable", {}).get("checkpoint_id") or "")
 
 
 def webhook_letter(turn: Turn, values: Mapping[str, Any]) -> Callable[[AsyncConnection], Awaitable[object]]:

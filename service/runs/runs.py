@@ -10,10 +10,9 @@ a lease simply runs out.
 
 import os
 import socket
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -150,6 +149,22 @@ _CLAIM = (
     )
     .returning(_R.generation)
 )
+# The same on PostgreSQL in one statement. The run's row is locked first and the turn's behind it, as who stops a turn
+# does it: what was written by the time that each lock is ours is what counts.
+_CLAIM_AT_ONCE = text("""
+WITH free AS MATERIALIZED (
+    SELECT id FROM runs
+    WHERE id = :run AND (owner IS NULL OR owner = :taker OR owner = :dead OR lease_until < CAST(:now AS timestamptz))
+    FOR UPDATE
+), open_turn AS MATERIALIZED (
+    SELECT turns.id FROM turns, free
+    WHERE turns.id = CAST(:turn AS text) AND turns.status IN ('pending', 'running') FOR SHARE OF turns
+), taken AS (
+    UPDATE runs SET owner = :taker, generation = runs.generation + 1, lease_until = CAST(:until AS timestamptz),
+        status = 'running', segment = runs.segment + 1, updated_at = CAST(:now AS timestamptz)
+    FROM free WHERE runs.id = free.id AND (CAST(:turn AS text) IS NULL OR EXISTS (SELECT 1 FROM open_turn))
+    RETURNING runs.generation
+) SELECT (SELECT generation FROM taken) AS generation, EXISTS (SELECT 1 FROM free) AS is_free""")
 _HELD = (_R.id == bindparam("run"), _R.generation == bindparam("lease"))
 _RENEW = update(RUNS).where(*_HELD).values(lease_until=bindparam("until"), updated_at=bindparam("now"))
 _SETTLE = (
@@ -233,15 +248,20 @@ class Runs:
             Refused: ``run_busy`` while somebody else holds it; ``lease_lost`` when the turn was stopped.
         """
         lease = {"run": run, "taker": owner, "dead": instead_of or owner, "now": now, "until": now + lease_for}
-        async with writing(self.engine) as connection:
-            generation = (await connection.execute(_CLAIM, lease)).scalar_one_or_none()
-            # Asked once the row is ours to change: who stopped the turn before that has written so by now.
-            if turn is not None and (await connection.execute(_OPEN_TURN, {"turn": turn})).first() is None:
-                raise Refused(
-                    f"Run {run} was stopped before it began.",
-                    code="lease_lost",
-                    hint="See how it stands: signoff show RUN",
-                )
+        stopped = Refused(
+            f"Run {run} was stopped before it began.", code="lease_lost", hint="See how it stands: signoff show RUN"
+        )
+        if self.engine.dialect.name != "sqlite":
+            (row,) = (await write_one(self.engine, _CLAIM_AT_ONCE, {**lease, "turn": turn})).rows
+            generation = row["generation"]
+            if generation is None and row["is_free"]:
+                raise stopped
+        else:
+            async with writing(self.engine) as connection:
+                generation = (await connection.execute(_CLAIM, lease)).scalar_one_or_none()
+                # Asked once the row is ours to change: who stopped the turn before that has written so by now.
+                if turn is not None and (await connection.execute(_OPEN_TURN, {"turn": turn})).first() is None:
+                    raise stopped
         if generation is None:
             raise Refused(
                 f"Run {run} is being worked on by somebody else.",
@@ -336,31 +356,6 @@ def held(config: RunnableConfig) -> tuple[str, int] | None:
     """Run and generation that a write belongs to; None: it belongs to no lease."""
     named: Mapping[str, Any] = config.get("configurable", {})
     return (str(named["thread_id"]), int(named[GENERATION])) if GENERATION in named else None
-
-
-@dataclass(frozen=True, slots=True)
-class RunLeases:
-    """The leases of this process, and until when each lasts by its own clock."""
-
-    clock: Callable[[], float] = time.monotonic
-    until: dict[str, float] = field(default_factory=dict[str, float])
-    used: set[str] = field(default_factory=set[str])
-    """Runs for which something was done since somebody looked (``StepEffects``)."""
-
-    def keep(self, run: str, seconds: float, *, since: float) -> None:
-        """A lease was taken or renewed; ``since`` is when that was asked for."""
-        self.until[run] = since + seconds
-
-    def drop(self, run: str) -> None:
-        """The lease was given back or lost."""
-        self.until.pop(run, None)
-        self.used.discard(run)
-
-    def ensure(self, run: str) -> None:
-        """Raise ``lease_lost`` unless this process holds the run now; then something is done for it."""
-        if self.clock() >= self.until.get(run, 0.0):
-            raise lease_lost(run)
-        self.used.add(run)
 
 
 _STARTED = 21

@@ -243,8 +243,13 @@ class Submission:
             )
 
     async def _begin(self, turn: Turn, along: RowWrites = ()) -> Submitted:
-        stored = await self.turns.add(turn, along=(*along, partial(self.dispatch.enqueue, turn=turn)))
+        try:
+            stored = await self.turns.add(turn, along=(*along, partial(self.dispatch.enqueue, turn=turn)))
+        except BaseException:
+            await asyncio.shield(self.dispatch.withdraw(turn))
+            raise
         if stored.id != turn.id:  # the same request came in twice at the same moment
+            await self.dispatch.withdraw(turn)
             return Submitted(turn=stored, feed=self.dispatch.hear(stored))
         return Submitted(turn=turn, feed=await self.dispatch.submit(turn, enqueued=True))
 

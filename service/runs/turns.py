@@ -133,6 +133,16 @@ _LEAVE = (
     .where(THREADS.c.id == bindparam("whose"))
     .values(status=bindparam("left"), updated_at=bindparam("now"))
 )
+# The same in one statement, where a thread's row goes with it.
+_BEGUN = _BEGIN.returning(_T.id).cte("begun")
+_BUSY = (
+    update(THREADS)
+    .where(THREADS.c.id == bindparam("busy"), select(_BEGUN.c.id).exists())
+    .values(status="busy", updated_at=bindparam("now"))
+    .returning(THREADS.c.id)
+    .cte("busy_thread")
+)
+_BEGIN_BUSY = select(_BEGUN.c.id).add_cte(_BUSY)
 # The same three in one statement, where no letter goes with them.
 _FINISHED = _FINISH.returning(_T.id).cte("finished")
 _LEFT = _LEAVE.where(select(_FINISHED.c.id).exists()).returning(THREADS.c.id).cte("left_thread")
@@ -223,10 +233,20 @@ class Turns:
         change = update(TURNS).where(_T.id == turn, _T.status.in_(only)).values(updated_at=now, **values)
         return (await write_one(self.engine, change, {})).count == 1
 
-    async def begin(self, turn: str, *, now: datetime, attempt: int, before: str | None) -> bool:
-        """Write that somebody works on it; False when it was stopped, or is over."""
+    async def begin(
+        self, turn: str, *, now: datetime, attempt: int, before: str | None, busy: str | None = None
+    ) -> bool:
+        """Write that it is worked on, and that its thread is ``busy``; False when it was stopped, or is over."""
         begun = {"turn": turn, "attempt": attempt, "stood_at": before, "now": now}
-        return (await write_one(self.engine, _BEGIN, begun)).count == 1
+        if busy is None:
+            return (await write_one(self.engine, _BEGIN, begun)).count == 1
+        if self.engine.dialect.name != "sqlite":
+            return len((await write_one(self.engine, _BEGIN_BUSY, {**begun, "busy": busy})).rows) == 1
+        async with writing(self.engine) as conn:
+            is_mine = (await conn.execute(_BEGIN, begun)).rowcount == 1
+            if is_mine:
+                await conn.execute(_LEAVE, {"whose": busy, "left": "busy", "now": now})
+        return is_mine
 
     async def finish(
         self, turn: Turn, thread: str, *, also: Callable[[AsyncConnection], Awaitable[object]] | None = None

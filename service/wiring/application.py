@@ -32,8 +32,8 @@ from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine, nobody
-from service.runs.fenced_backend import FencedBackend
-from service.runs.runs import Run, RunLeases, Runs
+from service.runs.fenced_backend import FencedBackend, RunLeases
+from service.runs.runs import Run, Runs
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage

@@ -61,9 +61,13 @@ class Child:
 
     async def kill(self) -> None:
         """``kill -9``; returns when it is dead."""
+        self.end()
+        await self.dead()
+
+    def end(self) -> None:
+        """``kill -9``, now."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        await self.dead()
 
     async def dead(self, within_s: float = 60.0) -> None:
         """Return when it has died by itself."""

@@ -1,6 +1,7 @@
 """The page that a storm writes about itself. Pure."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from tests.chaos.storm import Tally
 
@@ -24,6 +25,8 @@ undisturbed one. They run with `make test` (the long ones with `make chaos`).
 | the sandbox's container, while a command runs in it | the run goes on in another; none is left | `test_sandboxes.py` |
 | PostgreSQL, while runs advance | the servers wait for it; every run ends, delivered once | `test_postgres.py` |
 | a server or a worker on PostgreSQL, at random | the others go on | `test_postgres.py` |
+| everything, between a forge's hook and its run's start | it starts once, and has one answer | `test_hooks.py` |
+| a worker, in the middle of a tool's call (MCP) | what acts is sent once, what reads again | `test_tools.py` |
 | nobody: a process stands still for longer than its lease | afterwards it neither writes nor acts | `test_zombies.py` |
 """
 
@@ -32,11 +35,27 @@ BEGINS, ENDS = "<!--cluster-->\n", "<!--/cluster-->\n"
 """Around what a storm over PostgreSQL alone wrote (``nightly --cluster``)."""
 
 
+def cluster_figures(tally: Tally, *, seed: int) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        "kills": tally.kills,
+        "killed": dict(sorted(tally.hit.items())),
+        "last_node": dict(sorted(tally.last_node.items())),
+        "runs_accepted": len(tally.threads),
+        "ended": dict(sorted(tally.ended.items())),
+        "lost": tally.lost,
+        "not_delivered": tally.undelivered,
+        "delivered_twice": tally.delivered_twice,
+        "seconds": round(tally.took_s),
+        "seed": seed,
+    }
+
+
 def cluster_section(tally: Tally, *, seed: int) -> str:
-    """What a storm over a server, a worker and their database came to."""
+    """What a storm over a server that also works, a worker and their database came to."""
     hit = ", ".join(f"{number} times the {name}" for name, number in sorted(tally.hit.items()))
     return (
-        f"{BEGINS}\n## A server, a worker and their PostgreSQL\n\n"
+        f"{BEGINS}\n## A server that also works, a worker and their PostgreSQL\n\n"
         f"Killed with `kill -9`, {tally.kills} times in all: {hit.replace('the PostgreSQL', 'PostgreSQL')}.\n"
         f"Runs accepted: {len(tally.threads)}; lost: {tally.lost}; not delivered: {tally.undelivered}; "
         f"delivered twice: {tally.delivered_twice}.\nIt took {round(tally.took_s)} seconds; again with "

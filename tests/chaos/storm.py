@@ -129,16 +129,23 @@ async def storm(
     longest_s: float = LONGEST_S,
     progress: int = 0,
     database: Path | None = None,
+    within_s: float = float("inf"),
+    afterwards_s: float = AFTERWARDS_S,
 ) -> Tally:
     """Kill the server ``kills`` times; afterwards let everything come to its end, and count.
 
     ``database``: the socket folder of a PostgreSQL that is killed as well. ``progress``: every second life takes so
-    many runs in, however slow the machine is; the others may be too short.
+    many runs in, however slow the machine is; the others may be too short. ``within_s``: no kill begins later.
+    ``afterwards_s``: how long everything may take to end.
     """
     dice, clients, last_node = random.Random(seed), Clients(life, ask, at_once), Counter[str]()
     hit = Counter[str]()
     began = time.monotonic()
+    made = 0
     for number in range(kills):
+        if time.monotonic() - began > within_s:
+            break
+        made += 1
         working, before = asyncio.create_task(clients.work(dice.randrange(2**32))), len(clients.threads)
         await asyncio.sleep(dice.uniform(0.02, longest_s))
         if number % 2:
@@ -164,9 +171,12 @@ async def storm(
         await working
         last_node[life.last_node()] += 1
         await life.start()
-    ended = await life.settled(clients.threads, within_s=AFTERWARDS_S)
+    try:
+        ended = await life.settled(clients.threads, within_s=afterwards_s)
+    except TimeoutError:  # those that have not ended by now count as lost, and the report says so
+        ended = Counter([await newest(life.child, thread) for thread in clients.threads])
     return Tally(
-        kills=kills,
+        kills=made,
         threads=tuple(clients.threads),
         ended=ended,
         delivered=life.deliveries,

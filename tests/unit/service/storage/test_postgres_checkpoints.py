@@ -17,8 +17,8 @@ from database import now, open_engine
 from domain import Refused, Task
 from graphs import serializer
 from models import UsageMeter
-from service.runs.fenced_backend import StepEffects
-from service.runs.runs import GENERATION, Run, RunLeases, Runs
+from service.runs.fenced_backend import RunLeases, StepEffects
+from service.runs.runs import GENERATION, Run, Runs
 from service.storage.postgres_checkpoints import FencedPostgres, open_postgres
 from tests.worlds import postgres
 
@@ -198,8 +198,8 @@ async def test_a_stretch_that_is_cancelled_leaves_nothing_to_be_written_later(ke
             begun.set()
             await asyncio.Event().wait()
 
-    working = asyncio.create_task(stretch())
     async with kept.row_locked():
+        working = asyncio.create_task(stretch())
         await begun.wait()
         working.cancel()
         assert not await is_over(working)
@@ -250,3 +250,38 @@ async def test_who_is_cancelled_takes_nothing_from_others_who_wait(kept: Kept) -
         both[0].cancel()
     await both[1]
     assert (await kept.theirs(under(None))).checkpoint["id"] == "0001"
+
+
+async def test_what_was_read_under_a_lease_is_not_read_again_until_it_is_written(kept: Kept) -> None:
+    generation = await kept.claimed()
+    await put(kept, generation, 0, "observe")
+    async with kept.saver.overlapping(effects(), generation, fresh=False):
+        first = await kept.saver.aget_tuple(under(generation))
+        assert first is not None
+        first.checkpoint["channel_versions"]["number"] = "changed"
+        async with await psycopg.AsyncConnection.connect(kept.url) as other:
+            await other.execute("LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE")
+            again = await asyncio.wait_for(kept.saver.aget_tuple(under(generation)), 5)
+        assert again is not None
+        assert again.checkpoint["channel_versions"] == step(0, "observe")["channel_versions"]
+        assert again.pending_writes == first.pending_writes
+        await kept.saver.aget_tuple(under(generation))
+        await put(kept, generation, 1, "observe")
+        newest = await kept.saver.aget_tuple(under(generation))
+        assert newest is not None
+        assert newest.checkpoint["id"] == "0001"
+        # Whoever writes outside of the lease is seen, too.
+        await kept.saver.aput_writes(under(None, "0001"), [("list", ["answer"])], "task-9")
+        assert [write[1:] for write in (await kept.saver.aget_tuple(under(generation))).pending_writes] == [  # type: ignore[union-attr]
+            ("list", ["answer"])
+        ]
+    assert not kept.saver.overlaps
+
+
+async def test_the_checkpoint_that_a_run_stands_at(kept: Kept) -> None:
+    generation = await kept.claimed()
+    assert await kept.saver.newest(RUN) == ""
+    async with kept.saver.overlapping(effects(), generation, fresh=True):
+        await put(kept, generation, 0, "observe")
+        await put(kept, generation, 1, "observe")
+        assert await kept.saver.newest(RUN) == "0001"
