@@ -62,6 +62,8 @@ class Maintenance:
     dispatch: Dispatcher
     witnessed: Callable[[], Awaitable[object]]
     """Takes checkpoints of the audit."""
+    failed: Callable[[], object] = lambda: None
+    """Hears of a round that could not be done."""
     retention: Retention
     crons: Crons
     forge_events: Callable[[], Awaitable[object]]
@@ -90,8 +92,10 @@ class Maintenance:
                         await self.retention.sweep()
             except SignoffError as error:  # a database that does not answer now will be asked again
                 structlog.get_logger("signoff.maintenance").warning("round failed", code=error.stable_code)
+                self.failed()
             except Exception:  # noqa: BLE001  the boundary: whatever broke, the next round is walked
                 structlog.get_logger("signoff.maintenance").exception("round broke")
+                self.failed()
             number += 1
             await asyncio.sleep(EVERY_S)
 

@@ -76,6 +76,9 @@ class Settings(Reporting):
     database_url: SecretStr | None = Field(
         default=None, description="postgresql://user:password@host/database. Empty: SQLite in the home folder."
     )
+    database_connections: int = Field(
+        default=15, ge=1, le=1_000, description="Connections of one process to that database, for its rows."
+    )
     org: str = Field(default="local", description="Organisation that runs belong to on this machine.")
     approvals_mode: Literal["solo", "team"] = Field(
         default="solo",

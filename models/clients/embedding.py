@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 import httpx
+from opentelemetry import trace
 
 from domain import Unavailable
 from models.clients.contract import ModelEndpoint
@@ -56,6 +57,8 @@ class Embedder:
         names = [hashlib.sha256(text.encode(errors="replace")).digest() for text in texts]
         # By hash: texts may be long, and are not needed again.
         new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.vectors}
+        counts = {"app.cache.hit": len(set(names)) - len(new), "app.cache.miss": len(new)}
+        trace.get_current_span().add_event("cache", {"app.cache.kind": "embeddings", **counts})
         fresh = dict(zip(new, await embed(self.endpoint, list(new.values())), strict=True)) if new else {}
         by_name = {name: fresh.get(name) or self.vectors[name] for name in names}
         for name, vector in by_name.items():

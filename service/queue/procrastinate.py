@@ -19,6 +19,7 @@ from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool
 
 from database import DatabaseUnavailable
 from database.pool import pool_of
@@ -58,6 +59,13 @@ class Queue:
 
     app: App
     lease_s: float
+
+    @property
+    def pool(self) -> AsyncConnectionPool[Any]:
+        """Its connections."""
+        connector = self.app.connector
+        assert isinstance(connector, PsycopgConnector)  # noqa: S101  as it was opened
+        return connector.pool
 
     async def put(
         self, turn: str, *, org: str, thread: str, after_s: float = 0.0, connection: AsyncConnection[Any] | None = None
