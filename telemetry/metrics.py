@@ -22,7 +22,7 @@ from prometheus_client import (
 from pydantic import Field
 
 from domain import Tier, value
-from telemetry.series import COUNTERS, GAUGES, HISTOGRAMS, OLDER_THAN_HOURS, Happening
+from telemetry.series import COUNTERS, ENDED, GAUGES, HISTOGRAMS, OLDER_THAN_HOURS, Happening
 
 MOST_NAMES = 200
 """Different values that a label of unbounded origin (users, models, error codes) may take; then ``other``."""
@@ -65,6 +65,13 @@ class Metrics:
         # A rate needs the zero before the first time: an alert must not miss what happens once.
         for kind in get_args(Happening):
             self._counters["signoff_happenings"].labels(kind=kind)
+        for kind in ("nudge", "stop"):
+            self._counters["signoff_loops"].labels(kind=kind)
+        for status in ENDED:
+            self._histograms["signoff_segment_duration_seconds"].labels(status=status)
+            self._histograms["signoff_run_cost"].labels(status=status)
+        for tier in ("high", "critical"):
+            self._histograms["signoff_decision_latency_seconds"].labels(tier=tier)
 
     def watch_process(self) -> None:
         """Have the page tell of this process, too: memory, processor time, open files."""
@@ -83,12 +90,14 @@ class Metrics:
                 self._chat(attributes, seconds)
             case "invoke_agent":
                 self._node(attributes, seconds)
-            case "execute_tool":
+            case "execute_tool" | "tool.call":
                 tool = self._name("tool", attributes.get("gen_ai.tool.name", ""))
                 self._observe("gen_ai_execute_tool_duration_seconds", seconds, gen_ai_tool_name=tool)
             case "sandbox.exec":
                 ended = self._name("ended", attributes.get("app.command.ended", "lost"))
                 self._observe("signoff_sandbox_exec_duration_seconds", seconds, ended=ended)
+                # To the conventions a command is a call of the tool ``shell``.
+                self._observe("gen_ai_execute_tool_duration_seconds", seconds, gen_ai_tool_name="shell")
             case "sandbox.start":
                 runtime = self._name("runtime", attributes.get("app.runtime") or "none")
                 self._observe("signoff_sandbox_start_duration_seconds", seconds, runtime=runtime)
@@ -159,7 +168,10 @@ class Metrics:
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer of the API; ``route`` is the template, never the address that was asked for."""
         labels = {"method": self._name("method", method), "route": self._name("route", route)}
-        self._observe("signoff_http_request_duration_seconds", seconds, status=f"{status // 100}xx", **labels)
+        metric = self._histograms["signoff_http_request_duration_seconds"]
+        for family in ("2xx", "5xx"):
+            metric.labels(status=family, **labels)
+        metric.labels(status=f"{status // 100}xx", **labels).observe(seconds)
 
     def page(
         self,

@@ -15,6 +15,9 @@ MONEY = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 100)
 OLDER_THAN_HOURS = (1, 4, 24, 72)
 """Ages by which questions that wait are counted."""
 
+ENDED = ("delivered", "nothing_to_do", "rejected", "failed")
+"""How a run ends, but for one that somebody ended."""
+
 Happening = Literal["lease_lost", "job_rescued", "round_failed", "witness_failed"]
 """``lease_lost``: a run went to another process while this one worked on it. ``job_rescued``: the job of a worker that
 went silent was given to others. ``round_failed``: maintenance could not do

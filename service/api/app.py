@@ -61,8 +61,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     app.add_api_route("/.well-known/agent-card.json", card, methods=["GET"], include_in_schema=False)
     add_problems(app)
 
-    # The last one added is the outermost: everything is counted, and also what the others refuse has the headers without
-    # which browsers show their pages no answer at all.
+    # The last one added is the outermost: everything is counted, and what the others refuse, too, has the headers
+    # without which browsers show their pages no answer at all.
     app.add_middleware(StrictJsonMiddleware)
     app.add_middleware(SecurityMiddleware, most_bytes=int(settings.max_body_mb * 2**20))
     app.add_middleware(

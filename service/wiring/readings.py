@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.storage import metadata as approvals
 from approvals.storage import waiting
 from database import DatabaseUnavailable, connection_counts, fetch_all, fetch_one
 from domain import SignoffError
+from models import MODEL_TABLES
 from sandbox import Docker
 from service.queue.jobs import IS_DEAD
 from service.runs.runs import RUNS
@@ -60,6 +61,12 @@ _LETTERS = (
     select(_OUTBOX.c.state, func.count().label("letters"), func.min(_OUTBOX.c.due_at).label("oldest"))
     .where(_OUTBOX.c.state != "sent")
     .group_by(_OUTBOX.c.state)
+)
+_KEPT = MODEL_TABLES.tables["model_answers"]
+_ANSWERS = (
+    select((_KEPT.c.words != "").label("plan"), func.count().label("answers"))
+    .where(_KEPT.c.until > bindparam("now"))
+    .group_by(_KEPT.c.words != "")
 )
 
 
@@ -105,6 +112,9 @@ async def read_database(engine: AsyncEngine, now: datetime) -> DatabaseReadings:
         readings.append(Reading(name="signoff_letters", amount=count, labels={"state": state}))
     due = (now - letters["waiting"]["oldest"]).total_seconds() if "waiting" in letters else 0.0
     readings.append(Reading(name="signoff_oldest_letter_age_seconds", amount=max(0.0, due)))
+    for row in await fetch_all(engine, _ANSWERS, {"now": now.timestamp()}, within_s=ANSWER_S):
+        cache = {"cache": "plans" if row["plan"] else "answers"}
+        readings.append(Reading(name="signoff_cache_entries", amount=int(row["answers"]), labels=cache))
     return DatabaseReadings(runs=runs, waiting=open_, readings=readings)
 
 
