@@ -48,6 +48,11 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "doctor": CommandEntry(
         "cli.sandbox", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."
     ),
+    "status": CommandEntry(
+        "cli.operations.status",
+        "status",
+        "Show how the installation stands: database, queue, letters, approvals, Docker, disk.",
+    ),
     "serve": CommandEntry(
         "cli.server", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."
     ),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -166,7 +167,7 @@ class MetricsPage:
         readings = [
             *self._connections(database),
             *self._sandboxes(),
-            *await asyncio.to_thread(self._files),
+            *await asyncio.to_thread(read_files, application.settings.home),
             *(await self.engine() if self.engine is not None else ()),
         ]
         try:
@@ -190,12 +191,12 @@ class MetricsPage:
             Reading(name="signoff_sandboxes", amount=count, labels={"state": state}) for state, count in counts.items()
         ]
 
-    def _files(self) -> Sequence[Reading]:
-        usage = shutil.disk_usage(self.application.settings.home)
-        sizes = {"free": usage.free, "total": usage.total}
-        return [
-            Reading(name="signoff_home_bytes", amount=size, labels={"state": state}) for state, size in sizes.items()
-        ]
+
+def read_files(home: Path) -> Sequence[Reading]:
+    """The file system of the data directory. Blocks for a moment."""
+    usage = shutil.disk_usage(home)
+    sizes = {"free": usage.free, "total": usage.total}
+    return [Reading(name="signoff_home_bytes", amount=size, labels={"state": state}) for state, size in sizes.items()]
 
 
 def metrics_page(application: Application, pools: Mapping[str, Counts]) -> MetricsPage:
