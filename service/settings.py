@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationE
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import Refused
+from service.lifetimes import Lifetimes
 
 
 class Reporting(BaseSettings):
@@ -64,7 +65,7 @@ Place = Annotated[str, AfterValidator(_address)]
 CoderDialect = Literal["auto", "tools", "text", "single"]
 
 
-class Settings(Reporting):
+class Settings(Reporting, Lifetimes):
     """Every setting, its default and its meaning; ``docs/configuration.md`` is made from this class."""
 
     model_config = SettingsConfigDict(env_prefix="SIGNOFF_", env_file=None, extra="ignore", frozen=True)

@@ -18,6 +18,7 @@ from models.wrappers.usage_log import (
     UsageTotal,
     report,
 )
+from models.wrappers.vectors import StoredVectors
 
 __all__ = [
     "AnswerStore",
@@ -43,6 +44,7 @@ __all__ = [
     "StoredCounters",
     "StoredDecisions",
     "StoredLedger",
+    "StoredVectors",
     "UsageLogged",
     "UsageReport",
     "UsageTotal",

@@ -89,6 +89,9 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
         "show_usage",
         "Show calls, tokens and money by model, run, person or day, and what choosing saved.",
     ),
+    "cache": CommandEntry(
+        "cli.operations.cache", "app", "What is kept to be quicker: how long, how much; empty it, rebuild it."
+    ),
     "outbox": CommandEntry("cli.queue", "outbox_app", "Letters on their way, and those that nobody took."),
 }
 

@@ -30,8 +30,8 @@ from telemetry import Reading, Waiting
 
 Counts = Callable[[], Mapping[str, int]]
 """Connections of a pool, by what they do."""
-ANSWER_S = 3.0
-"""How long the database may take: Prometheus waits ten seconds for the page."""
+ANSWER_S, PAGE_S = 3.0, 6.0
+"""How long one query may take, and all of them: Prometheus waits ten seconds for the page."""
 ENGINE_EVERY_S, ENGINE_S = 15.0, 3.0
 """How often the engine is asked for its containers, and how long it may take."""
 OLDEST = 1_000
@@ -164,18 +164,24 @@ class MetricsPage:
         """Body and content type of the page."""
         application = self.application
         database = application.engine.runs.engine
-        readings = [
-            *self._connections(database),
-            *self._sandboxes(),
-            *await asyncio.to_thread(read_files, application.settings.home),
-            *(await self.engine() if self.engine is not None else ()),
-        ]
-        try:
-            read = await read_database(database, application.engine.clock())
-        except DatabaseUnavailable:
-            down = Reading(name="signoff_database_up", amount=0)
-            return application.metrics.page(readings=[*readings, down])
+        engine, files, read = await asyncio.gather(
+            self._engine(), asyncio.to_thread(read_files, application.settings.home), self._database(database)
+        )
+        readings = [*self._connections(database), *self._sandboxes(), *files, *engine]
+        if read is None:
+            readings.append(Reading(name="signoff_database_up", amount=0))
+            return application.metrics.page(readings=readings)
         return application.metrics.page(runs=read.runs, waiting=read.waiting, readings=[*readings, *read.readings])
+
+    async def _engine(self) -> Sequence[Reading]:
+        return () if self.engine is None else await self.engine()
+
+    async def _database(self, database: AsyncEngine) -> DatabaseReadings | None:
+        try:
+            async with asyncio.timeout(PAGE_S):
+                return await read_database(database, self.application.engine.clock())
+        except (DatabaseUnavailable, TimeoutError):
+            return None
 
     def _connections(self, database: AsyncEngine) -> Sequence[Reading]:
         pools = {"rows": connection_counts(database), **{name: counts() for name, counts in self.pools.items()}}

@@ -44,6 +44,7 @@ from service.storage.assistants import Assistants
 from service.storage.crons import Crons
 from service.storage.items import Items
 from service.wiring.application import Application
+from service.wiring.caches import Caches
 from service.wiring.forge_inbox import ForgeInbox, open_forge_inbox
 from service.wiring.readings import Counts, MetricsPage, metrics_page
 
@@ -151,6 +152,7 @@ def keys_of(application: Application) -> ApiKeys:
         pepper=pepper(settings),
         journal=application.audit,
         named=settings.signers,
+        session_for=settings.session_for,
     )
 
 
@@ -296,6 +298,7 @@ def _maintenance(  # noqa: PLR0917
         ),
         crons=Crons(engine=database, clock=now),
         forge_events=inbox.worker.round,
+        tend_caches=Caches(application=application).tend,
         may_act=keys.active,
         clock=now,
     )

@@ -39,9 +39,9 @@ class Prometheus:
 
 @asynccontextmanager
 async def scraping(folder: Path, targets: Mapping[str, Sequence[str]]) -> AsyncGenerator[Prometheus]:
-    """Prometheus with our configuration and rules, but every second; ``targets`` by the name of the job."""
+    """Prometheus with our configuration and rules, but every few seconds; ``targets`` by the name of the job."""
     config = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text())
-    config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["global"] |= {"scrape_interval": "3s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(folder / "rules.yaml")]
     for job in config["scrape_configs"]:
         job["static_configs"] = [{"targets": list(targets.get(job["job_name"], ()))}]

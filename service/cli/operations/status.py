@@ -1,4 +1,4 @@
-"""``signoff status``: how the installation stands, by the readings of ``/metrics``, and the runbook for what is not well."""
+"""``signoff status``: how the installation stands, by the readings of ``/metrics``, and which runbook is due."""
 
 from collections.abc import Sequence
 from typing import Annotated
