@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import bindparam, exists, func, select, text
+from sqlalchemy import bindparam, exists, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.storage import metadata as approvals
@@ -64,10 +64,10 @@ _LETTERS = (
     .group_by(_OUTBOX.c.state)
 )
 _KEPT = MODEL_TABLES.tables["model_answers"]
+# Without a parameter: PostgreSQL takes two of them for two things, also when both are empty.
+_PLAN = func.length(_KEPT.c.words) > literal_column("0")
 _ANSWERS = (
-    select((_KEPT.c.words != "").label("plan"), func.count().label("answers"))
-    .where(_KEPT.c.until > bindparam("now"))
-    .group_by(_KEPT.c.words != "")
+    select(_PLAN.label("plan"), func.count().label("answers")).where(_KEPT.c.until > bindparam("now")).group_by(_PLAN)
 )
 
 

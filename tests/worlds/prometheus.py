@@ -31,9 +31,13 @@ class Prometheus:
 
     async def until(self, expression: str, *, within_s: float = 90) -> list[Any]:
         """What it comes to, once it comes to anything."""
-        async with asyncio.timeout(within_s):
-            while not (result := await self.query(expression)):  # noqa: ASYNC110  it is asked, and says nothing by itself
-                await asyncio.sleep(0.5)
+        try:
+            async with asyncio.timeout(within_s):
+                while not (result := await self.query(expression)):  # noqa: ASYNC110  it says nothing by itself
+                    await asyncio.sleep(0.5)
+        except TimeoutError:
+            targets = (await self.http.get("/api/v1/targets")).json()["data"]["activeTargets"]
+            raise AssertionError([(each["scrapeUrl"], each["lastError"]) for each in targets]) from None
         return result
 
 
