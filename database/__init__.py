@@ -6,7 +6,6 @@ It knows no table: rooms bring their own.
 from database.engine import (
     RESTED_S,
     DatabaseUnavailable,
-    Written,
     connection_counts,
     erasing,
     fetch_all,
@@ -34,7 +33,6 @@ __all__ = [
     "SqliteConnection",
     "SqliteLog",
     "UtcDateTime",
-    "Written",
     "connection_counts",
     "empty_log",
     "erasing",

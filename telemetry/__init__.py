@@ -6,7 +6,7 @@ Only ``service.wiring``, ``service.retention`` and the command line come in by t
 from telemetry.identity import Identity, run_context, trace_id, traceparent
 from telemetry.langfuse import RunScore, ScoreClient, ScoreReporter, scores_of
 from telemetry.logs import about_run, logging_as
-from telemetry.metrics import Metrics, Reading, Waiting
+from telemetry.metrics import GaugeReading, Metrics, Waiting
 from telemetry.otlp import Destination, to_collector, to_langfuse
 from telemetry.redact import Redactor
 from telemetry.rendering import render
@@ -18,10 +18,10 @@ from telemetry.tracing import Tracing, tracing
 
 __all__ = [
     "Destination",
+    "GaugeReading",
     "Happening",
     "Identity",
     "Metrics",
-    "Reading",
     "Redactor",
     "RunScore",
     "ScoreClient",

@@ -37,7 +37,7 @@ class Waiting:
 
 
 @value
-class Reading:
+class GaugeReading:
     """How something stands when Prometheus asks: a gauge of ``series.GAUGES``, its labels and its number."""
 
     name: str
@@ -178,7 +178,7 @@ class Metrics:
         *,
         runs: Mapping[str, int] | None = None,
         waiting: Sequence[Waiting] = (),
-        readings: Sequence[Reading] = (),
+        readings: Sequence[GaugeReading] = (),
     ) -> tuple[bytes, str]:
         """Return the body and the content type of ``/metrics``.
 

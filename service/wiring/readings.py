@@ -26,7 +26,7 @@ from service.runs.runs import RUNS
 from service.runs.turns import TURNS
 from service.wiring.application import Application
 from service.wiring.sandboxes import docker_of
-from telemetry import Reading, Waiting
+from telemetry import GaugeReading, Waiting
 
 Counts = Callable[[], Mapping[str, int]]
 """Connections of a pool, by what they do."""
@@ -77,7 +77,7 @@ class DatabaseReadings:
 
     runs: Mapping[str, int]
     waiting: Sequence[Waiting]
-    readings: Sequence[Reading]
+    readings: Sequence[GaugeReading]
 
 
 async def read_database(engine: AsyncEngine, now: datetime) -> DatabaseReadings:
@@ -85,8 +85,8 @@ async def read_database(engine: AsyncEngine, now: datetime) -> DatabaseReadings:
     began = time.perf_counter()
     await fetch_one(engine, _ONE, {}, within_s=ANSWER_S)
     readings = [
-        Reading(name="signoff_database_up", amount=1),
-        Reading(name="signoff_database_query_seconds", amount=time.perf_counter() - began),
+        GaugeReading(name="signoff_database_up", amount=1),
+        GaugeReading(name="signoff_database_query_seconds", amount=time.perf_counter() - began),
     ]
     runs = {str(row["status"]): int(row["runs"]) for row in await fetch_all(engine, _RUNS, {}, within_s=ANSWER_S)}
     open_ = [Waiting(tier=tier, age_s=age) for tier, age in await waiting(engine, now)]
@@ -97,7 +97,8 @@ async def read_database(engine: AsyncEngine, now: datetime) -> DatabaseReadings:
         "dead": int(await fetch_one(engine, _DEAD, {}, within_s=ANSWER_S)),
     }
     readings += [
-        Reading(name="signoff_queue_turns", amount=count, labels={"state": state}) for state, count in queue.items()
+        GaugeReading(name="signoff_queue_turns", amount=count, labels={"state": state})
+        for state, count in queue.items()
     ]
     oldest = max(
         (
@@ -106,16 +107,16 @@ async def read_database(engine: AsyncEngine, now: datetime) -> DatabaseReadings:
         ),
         default=0.0,
     )
-    readings.append(Reading(name="signoff_queue_oldest_age_seconds", amount=max(0.0, oldest)))
+    readings.append(GaugeReading(name="signoff_queue_oldest_age_seconds", amount=max(0.0, oldest)))
     letters = {row["state"]: row for row in await fetch_all(engine, _LETTERS, {}, within_s=ANSWER_S)}
     for state in ("waiting", "dead"):
         count = int(letters[state]["letters"]) if state in letters else 0
-        readings.append(Reading(name="signoff_letters", amount=count, labels={"state": state}))
+        readings.append(GaugeReading(name="signoff_letters", amount=count, labels={"state": state}))
     due = (now - letters["waiting"]["oldest"]).total_seconds() if "waiting" in letters else 0.0
-    readings.append(Reading(name="signoff_oldest_letter_age_seconds", amount=max(0.0, due)))
+    readings.append(GaugeReading(name="signoff_oldest_letter_age_seconds", amount=max(0.0, due)))
     for row in await fetch_all(engine, _ANSWERS, {"now": now.timestamp()}, within_s=ANSWER_S):
         cache = {"cache": "plans" if row["plan"] else "answers"}
-        readings.append(Reading(name="signoff_cache_entries", amount=int(row["answers"]), labels=cache))
+        readings.append(GaugeReading(name="signoff_cache_entries", amount=int(row["answers"]), labels=cache))
     return DatabaseReadings(runs=runs, waiting=open_, readings=readings)
 
 
@@ -124,27 +125,27 @@ class EngineReadings:
     """The containers of the engine, asked for now and then: ten scrapers cost it no more than one."""
 
     engine: Docker
-    _readings: Sequence[Reading] = ()
+    _readings: Sequence[GaugeReading] = ()
     _read_at: float = field(default=float("-inf"))
 
-    async def __call__(self) -> Sequence[Reading]:
+    async def __call__(self) -> Sequence[GaugeReading]:
         """What it said lately; where it does not answer, that."""
         if time.monotonic() - self._read_at >= ENGINE_EVERY_S:
             self._read_at = time.monotonic()
             self._readings = await self._read()
         return self._readings
 
-    async def _read(self) -> Sequence[Reading]:
+    async def _read(self) -> Sequence[GaugeReading]:
         try:
             async with asyncio.timeout(ENGINE_S):
                 containers = await self.engine.held()
         except (SignoffError, TimeoutError):
-            return (Reading(name="signoff_sandbox_engine_up", amount=0),)
+            return (GaugeReading(name="signoff_sandbox_engine_up", amount=0),)
         counts = {state: sum(each.owner == state for each in containers) for state in ("ours", "others", "abandoned")}
         return (
-            Reading(name="signoff_sandbox_engine_up", amount=1),
+            GaugeReading(name="signoff_sandbox_engine_up", amount=1),
             *(
-                Reading(name="signoff_sandbox_containers", amount=count, labels={"state": state})
+                GaugeReading(name="signoff_sandbox_containers", amount=count, labels={"state": state})
                 for state, count in counts.items()
             ),
         )
@@ -169,11 +170,11 @@ class MetricsPage:
         )
         readings = [*self._connections(database), *self._sandboxes(), *files, *engine]
         if read is None:
-            readings.append(Reading(name="signoff_database_up", amount=0))
+            readings.append(GaugeReading(name="signoff_database_up", amount=0))
             return application.metrics.page(readings=readings)
         return application.metrics.page(runs=read.runs, waiting=read.waiting, readings=[*readings, *read.readings])
 
-    async def _engine(self) -> Sequence[Reading]:
+    async def _engine(self) -> Sequence[GaugeReading]:
         return () if self.engine is None else await self.engine()
 
     async def _database(self, database: AsyncEngine) -> DatabaseReadings | None:
@@ -183,26 +184,29 @@ class MetricsPage:
         except (DatabaseUnavailable, TimeoutError):
             return None
 
-    def _connections(self, database: AsyncEngine) -> Sequence[Reading]:
+    def _connections(self, database: AsyncEngine) -> Sequence[GaugeReading]:
         pools = {"rows": connection_counts(database), **{name: counts() for name, counts in self.pools.items()}}
         return [
-            Reading(name="signoff_database_connections", amount=count, labels={"pool": pool, "state": state})
+            GaugeReading(name="signoff_database_connections", amount=count, labels={"pool": pool, "state": state})
             for pool, counts in pools.items()
             for state, count in counts.items()
         ]
 
-    def _sandboxes(self) -> Sequence[Reading]:
+    def _sandboxes(self) -> Sequence[GaugeReading]:
         counts = self.application.pool.counts
         return [
-            Reading(name="signoff_sandboxes", amount=count, labels={"state": state}) for state, count in counts.items()
+            GaugeReading(name="signoff_sandboxes", amount=count, labels={"state": state})
+            for state, count in counts.items()
         ]
 
 
-def read_files(home: Path) -> Sequence[Reading]:
+def read_files(home: Path) -> Sequence[GaugeReading]:
     """The file system of the data directory. Blocks for a moment."""
     usage = shutil.disk_usage(home)
     sizes = {"free": usage.free, "total": usage.total}
-    return [Reading(name="signoff_home_bytes", amount=size, labels={"state": state}) for state, size in sizes.items()]
+    return [
+        GaugeReading(name="signoff_home_bytes", amount=size, labels={"state": state}) for state, size in sizes.items()
+    ]
 
 
 def metrics_page(application: Application, pools: Mapping[str, Counts]) -> MetricsPage:

@@ -14,7 +14,7 @@ from service.settings import read_settings
 from service.wiring.application import Application, open_application
 from service.wiring.readings import EngineReadings, read_database, read_files
 from service.wiring.sandboxes import docker_of
-from telemetry import Reading, Waiting
+from telemetry import GaugeReading, Waiting
 
 QUEUE_S, QUERY_S, LETTER_S, APPROVAL_S, FREE = 300.0, 0.25, 900.0, 4 * 3_600.0, 0.1
 """From where on something is not well: as the alerts have it (``deploy/prometheus/rules.yaml``)."""
@@ -54,7 +54,7 @@ async def checks(application: Application) -> tuple[Check, ...]:
     return (*of_database(numbers), of_approvals(read.waiting), *of_machine(numbers))
 
 
-def by_name(readings: Sequence[Reading]) -> dict[tuple[str, ...], float]:
+def by_name(readings: Sequence[GaugeReading]) -> dict[tuple[str, ...], float]:
     """Numbers by name and labels, the prefix left out."""
     return {(each.name.removeprefix("signoff_"), *each.labels.values()): each.amount for each in readings}
 

@@ -6,7 +6,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Status, StatusCode
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry import Metrics, Reading, Waiting, tracing
+from telemetry import GaugeReading, Metrics, Waiting, tracing
 
 ANY = st.none() | st.integers() | st.floats() | st.text(max_size=5) | st.booleans()
 
@@ -122,8 +122,8 @@ def test_answers_of_the_api_are_counted_by_template_and_kind() -> None:
 def test_what_was_read_for_a_page_is_on_that_page_only() -> None:
     metrics = Metrics()
     readings = [
-        Reading(name="signoff_database_up", amount=1),
-        Reading(name="signoff_queue_turns", amount=4, labels={"state": "waiting"}),
+        GaugeReading(name="signoff_database_up", amount=1),
+        GaugeReading(name="signoff_queue_turns", amount=4, labels={"state": "waiting"}),
     ]
     seen = read(metrics, readings=readings, waiting=[Waiting(tier="high", age_s=5 * 3_600)])
     assert (seen["signoff_database_up",], seen["signoff_queue_turns", "waiting"]) == (1, 4)

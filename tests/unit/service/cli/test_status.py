@@ -3,7 +3,7 @@
 import pytest
 
 from service.cli.operations.status import by_name, of_approvals, of_database, of_machine
-from telemetry import Reading, Waiting
+from telemetry import GaugeReading, Waiting
 
 WELL = {
     ("database_query_seconds",): 0.002,
@@ -29,7 +29,7 @@ def due(numbers: dict[tuple[str, ...], float]) -> list[str]:
 
 def test_what_is_well_needs_no_page() -> None:
     assert due(WELL) == []
-    readings = [Reading(name="signoff_letters", amount=1, labels={"state": "dead"})]
+    readings = [GaugeReading(name="signoff_letters", amount=1, labels={"state": "dead"})]
     assert by_name(readings) == {("letters", "dead"): 1}
 
 
