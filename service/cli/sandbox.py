@@ -20,7 +20,6 @@ from domain import Refused
 from sandbox import BackendOptions, Check, backend_named, bring, checkup, is_manifest, requirements
 from sandbox.environments import Recipe, Setup, SetupProgress
 from service import report
-from service.cli.operations import containers
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
@@ -299,10 +298,6 @@ def table(checks: list[Check] | tuple[Check, ...]) -> Table:
         hint = f"\n→ {check.hint}" if check.hint and not check.ok else ""
         rows.add_row(mark(check), check.name, Text(check.detail + hint))
     return rows
-
-
-app.command("list")(containers.list_containers)
-app.command()(containers.sweep)
 
 
 PYTHON = (3, 11)

@@ -9,6 +9,7 @@ from rich.table import Table
 from domain import Refused
 from sandbox import Docker
 from service import report
+from service.cli.sandbox import app
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import read_settings
@@ -24,6 +25,7 @@ def engine() -> Docker:
     return docker
 
 
+@app.command("list")
 def list_containers(as_json: Annotated[bool, JSON] = False) -> None:
     """List the containers of sandboxes on this machine: whose they are, for which run, since when.
 
@@ -43,6 +45,7 @@ def list_containers(as_json: Annotated[bool, JSON] = False) -> None:
     out().print(rows if containers else "There are no containers of sandboxes.")
 
 
+@app.command()
 def sweep(
     older_than: Annotated[
         float | None,
