@@ -84,8 +84,8 @@ async def test_a_coder_goes_in_circles(tmp_path: Path, repo: Path) -> None:
             answered(("write", {"path": "notes.txt", "content": "The first price was left out.\n"}), "text"),
             answered(("done", {"message": "Write the notes"}), "text"),
         ]
-        await book.good(RUN=failed["run"])
-        assert "delivered" in (await book.good(RUN=failed["run"])).out
+        await book.good(REPO=str(repo))
+        assert "delivered" in (await book.good()).out
         book.done()
 
 

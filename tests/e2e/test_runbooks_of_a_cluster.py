@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import AsyncGenerator, Generator
@@ -201,9 +202,11 @@ async def test_a_worker_stands_still_and_another_one_dies(tmp_path: Path, socket
     async with AsyncExitStack() as stack:
         http, _ = await stack.enter_async_context(serving(cli))
         stands, lost = await stack.enter_async_context(working(cli))
-        job = await asked(http, repo, task={"accept": f"sleep 2; {QUICK}"})
-        async with asyncio.timeout(60):
-            while not (await cli.run("jobs", "list", "--state", "working", "--json")).json:  # noqa: ASYNC110
+        gate = tmp_path / "gate"
+        held = f"while [ ! -e {gate} ]; do sleep 0.1; done; {QUICK}"
+        job = await asked(http, repo, task={"accept": f"sh -c {shlex.quote(held)}"})
+        async with asyncio.timeout(120):
+            while "running" not in postgres.sql(socket, "SELECT status FROM turns", "leases"):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
         stands.send_signal(signal.SIGSTOP)
         other, rescuing = await stack.enter_async_context(working(cli))
@@ -211,6 +214,7 @@ async def test_a_worker_stands_still_and_another_one_dies(tmp_path: Path, socket
         await still.good()
         await still.good()
         await still.good(JOB=job["run_id"])
+        gate.touch()
         await http.get(f"/threads/{job['thread_id']}/runs/{job['run_id']}/join")
         stands.send_signal(signal.SIGCONT)
         await until(lost, "signoff_happenings_total", 0)
