@@ -6,7 +6,7 @@ It knows no table: rooms bring their own.
 from database.engine import (
     RESTED_S,
     DatabaseUnavailable,
-    Written,
+    connection_counts,
     erasing,
     fetch_all,
     fetch_one,
@@ -33,7 +33,7 @@ __all__ = [
     "SqliteConnection",
     "SqliteLog",
     "UtcDateTime",
-    "Written",
+    "connection_counts",
     "empty_log",
     "erasing",
     "fetch_all",

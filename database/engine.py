@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Executable, RowMapping, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import greenlet_spawn
 
 from database.sqlite import Driver, SqliteLog
@@ -27,20 +29,23 @@ ANSWER_S = 60.0
 RESTED_S = 1.0
 """After this a connection that nobody used is asked whether it is still there. One that died within it is noticed by
 its statement, which fails as one does whose server goes away in the middle of it."""
-CONNECTIONS, MORE_CONNECTIONS = 5, 10
-"""To a server, for rows: those that stay open, and those that come when it is busy."""
+CONNECTIONS, MOST_CONNECTIONS = 5, 15
+"""To a server, for rows: those that stay open, and how many there are when it is busy."""
+POOL_WAIT_S = 30.0
+"""The longest that a statement waits for a connection."""
 
 T = TypeVar("T")
 
 
-def open_engine(url: str) -> AsyncEngine:
+def open_engine(url: str, *, most: int = MOST_CONNECTIONS, wait_s: float = POOL_WAIT_S) -> AsyncEngine:
     """An engine for ``sqlite+aiosqlite:///file.db`` or ``postgresql+psycopg://…``.
 
-    SQLite: writers queue (BEGIN IMMEDIATE) instead of failing half-way when a reader wants to write.
+    ``most`` connections go to a server, and a statement waits ``wait_s`` for one of them. SQLite: writers queue (BEGIN
+    IMMEDIATE) instead of failing half-way when a reader wants to write.
     """
     named = make_url(url)
     if named.get_backend_name() != "sqlite":
-        return _open_server(url)
+        return _open_server(url, most, wait_s)
     driver = Driver(SqliteLog(Path(named.database or "").absolute()))
     # SQLite lets writers of one process wait by sleeping; a turnstile has each go as soon as the one before is done.
     options = {"turnstile": asyncio.Lock()}
@@ -50,14 +55,20 @@ def open_engine(url: str) -> AsyncEngine:
     return engine
 
 
-def _open_server(url: str) -> AsyncEngine:
+def _open_server(url: str, most: int, wait_s: float) -> AsyncEngine:
     """An engine whose connections commit each statement by themselves; ``writing`` says BEGIN where it takes several.
 
     A connection never changes between the two ways: to change it back is one thing more that a cancelled task may
     leave undone.
     """
+    stay = min(CONNECTIONS, most)
     engine = create_async_engine(
-        url, isolation_level="AUTOCOMMIT", pool_size=CONNECTIONS, max_overflow=MORE_CONNECTIONS
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=stay,
+        max_overflow=most - stay,
+        pool_timeout=wait_s,
+        execution_options={"connections": most},
     )
     pooled, dialect = engine.sync_engine, engine.dialect
 
@@ -83,6 +94,15 @@ def _open_server(url: str) -> AsyncEngine:
 def _begin_server(connection: Connection) -> None:
     if connection.get_execution_options().get("writes", False):
         connection.exec_driver_sql("BEGIN")
+
+
+def connection_counts(engine: AsyncEngine) -> Mapping[str, int]:
+    """How many connections are ``in_use`` and ``idle``, and how many there may be: ``most``."""
+    pool = engine.sync_engine.pool
+    if not isinstance(pool, QueuePool):
+        return {}
+    most = engine.sync_engine.get_execution_options().get("connections", MOST_CONNECTIONS)
+    return {"in_use": pool.checkedout(), "idle": pool.checkedin(), "most": most}
 
 
 def sqlite_url(path: Path) -> str:
@@ -212,6 +232,11 @@ def _in_time(engine: AsyncEngine, within_s: float | None) -> AbstractAsyncContex
 def _reachable() -> Generator[None]:
     try:
         yield
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailable(
+            "Every connection of this process to the database is in use.",
+            hint="Raise SIGNOFF_DATABASE_CONNECTIONS, or have fewer runs at once: SIGNOFF_WORKERS.",
+        ) from error
     except TimeoutError as error:
         raise DatabaseUnavailable(
             "The database did not answer in time.", hint="Check that it runs and can be reached, then try again."

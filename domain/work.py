@@ -29,6 +29,7 @@ __all__ = [
     "TeamRole",
     "check_plan",
     "ready",
+    "unpaid",
 ]
 
 Delivery = Literal["patch", "commit", "branch", "pr", "deploy"]
@@ -233,3 +234,13 @@ def check_plan(plan: Plan) -> Plan:
 def ready(plan: Plan, done: Collection[str]) -> tuple[Step, ...]:
     """Return the steps that are not done and need nothing that is not done, in the plan's order."""
     return tuple(step for step in plan.steps if step.id not in done and all(need in done for need in step.needs))
+
+
+def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
+    """The part of ``used`` that the books do not have: they stood at ``before`` and stand at ``after``."""
+    return Spent(
+        tokens_in=max(0, before.tokens_in + used.tokens_in - after.tokens_in),
+        tokens_out=max(0, before.tokens_out + used.tokens_out - after.tokens_out),
+        cost=max(Decimal(0), before.cost + used.cost - after.cost),
+        model_calls=max(0, before.model_calls + used.model_calls - after.model_calls),
+    )

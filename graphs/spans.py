@@ -53,6 +53,8 @@ def traced(name: str, node: Node, tracer: Tracer) -> Callable[[Any], Awaitable[M
                 log.info("node failed", node=name, run=run, code=error.stable_code, ms=_ms(started))
                 raise
             _describe(span, state, update)
+            if name == "observe" and (loop := loop_noticed(update)):
+                span.set_attribute("app.loop", loop)
         _tell("node_ended", name)
         log.info("node ended", node=name, run=run, ms=_ms(started), **_counts(state, update))
         return update
@@ -84,6 +86,15 @@ def _describe(span: trace.Span, state: Mapping[str, Any], update: Mapping[str, A
         span.set_attribute("app.tier", risk.tier)
     if (expert := update.get("expert")) is not None:
         span.set_attribute("app.expert", expert)
+
+
+def loop_noticed(update: Mapping[str, Any]) -> str:
+    """What was noticed of a coder in circles: ``stop`` (it plans anew), ``nudge`` (it was told); or nothing."""
+    latest = next(iter(update.get("evidence", ())[-1:]), None)
+    if latest is not None and any(finding.kind == "loop" for finding in latest.findings):
+        return "stop"
+    turn = next(iter(update.get("turns", ())[-1:]), None)
+    return "nudge" if turn is not None and turn.nudged else ""
 
 
 def _tell(kind: EventKind, node: str) -> None:

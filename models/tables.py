@@ -5,7 +5,21 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 NANO = Decimal(10) ** 9
@@ -84,6 +98,15 @@ ANSWERS = Table(
     Column("text", Text, nullable=False),
     Column("until", Float, nullable=False),
     Index("model_answers_by_shelf", "shelf", "until"),
+)
+VECTORS = Table(
+    "model_vectors",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("used_at", Float, nullable=False),
+    Index("model_vectors_by_use", "used_at"),
 )
 
 Writing = Callable[[AsyncEngine], AbstractAsyncContextManager[AsyncConnection]]

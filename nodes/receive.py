@@ -94,6 +94,8 @@ class EnvironmentSetup:
                     "app.environment.ms": round(setup.seconds * 1_000, 3),
                 }
             )
+            outcome = "miss" if setup.built or setup.code else "hit"
+            span.add_event("cache", {"app.cache.kind": "environments", f"app.cache.{outcome}": 1})
             if setup.code:
                 span.set_attribute("error.type", setup.code)
         announce_setup(setup, recipe)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from opentelemetry import trace
+
 from retrieval.chunks import Chunk
 from retrieval.contract import Passage, Reads, Versioned
 from retrieval.file_filter import MAX_FILES, MAX_INDEXED, path_weight, select_files
@@ -85,6 +87,8 @@ class Finder:
         coverage = await self.index.update(
             reads, versions, selected, private=private, until=until, clock=self.clock, progress=self.progress
         )
+        counts = {"app.cache.hit": max(0, coverage.files - coverage.added), "app.cache.miss": coverage.added}
+        trace.get_current_span().add_event("cache", {"app.cache.kind": "index", **counts})
         terms = query_terms("\n".join((query, *hints)))
         texts = dict(await self._read(reads, mentioned.files))
         # Names around a line that failed are words of the question, too: they lead to the code that it calls.

@@ -79,6 +79,7 @@ _SETUP = (
     "setup_store_gb",
     "setup_upload_mb",
     "setup_connections",
+    "setup_keep_days",
 )
 _CONTAINER = ("sandbox_image", "sandbox_runtime", "sandbox_memory_mb", "sandbox_cpus", "sandbox_unhardened")
 

@@ -13,6 +13,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from opentelemetry import trace
+
 from domain import SandboxLost, SignoffError
 from sandbox.contract import Backend, Check, Sandbox, Spec
 
@@ -82,10 +84,22 @@ class Pool:
         """What is warm now."""
         return tuple(self._shelves.values())
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many are warm, are being started, and are waited for."""
+        shelves = self.shelves
+        return {
+            "warm": sum(len(shelf.warm) for shelf in shelves),
+            "starting": sum(len(shelf.starting) for shelf in shelves),
+            "waiting": sum(len(shelf.waiting) for shelf in shelves),
+        }
+
     async def lease(self, spec: Spec, *, run: str = "") -> Sandbox:
         """See ``Backend.lease``: a warm one that answers, else the one that is being started, else a new one."""
         kind = _kind(spec)
         sandbox = await self._take(kind)
+        outcome = "miss" if sandbox is None else "hit"
+        trace.get_current_span().add_event("cache", {"app.cache.kind": "sandboxes", f"app.cache.{outcome}": 1})
         self.warm(spec)
         if sandbox is None:
             return await self._backend.lease(spec, run=run)

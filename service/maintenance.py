@@ -62,10 +62,14 @@ class Maintenance:
     dispatch: Dispatcher
     witnessed: Callable[[], Awaitable[object]]
     """Takes checkpoints of the audit."""
+    failed: Callable[[], object] = lambda: None
+    """Hears of a round that could not be done."""
     retention: Retention
     crons: Crons
     forge_events: Callable[[], Awaitable[object]]
     """Does what web hooks of forges let in, and answers there."""
+    tend_caches: Callable[[], Awaitable[object]]
+    """Trims what is kept to be quicker, and rebuilds what is due."""
     may_act: Callable[[str, str], Awaitable[bool]]
     """Whether this organisation's person or program could still come in."""
     clock: Callable[[], datetime]
@@ -88,10 +92,13 @@ class Maintenance:
                         await self.witnessed()
                     if mine and number % RETAIN_EVERY == RETAIN_EVERY - 1:
                         await self.retention.sweep()
+                        await self.tend_caches()
             except SignoffError as error:  # a database that does not answer now will be asked again
                 structlog.get_logger("signoff.maintenance").warning("round failed", code=error.stable_code)
+                self.failed()
             except Exception:  # noqa: BLE001  the boundary: whatever broke, the next round is walked
                 structlog.get_logger("signoff.maintenance").exception("round broke")
+                self.failed()
             number += 1
             await asyncio.sleep(EVERY_S)
 

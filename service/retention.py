@@ -129,8 +129,15 @@ TABLES = (
     Kept(
         _ANSWERS,
         "organisation",
-        "an hour: answers of models that may be used again; a year: in which dialect a model passed its probe",
+        "`SIGNOFF_CACHE_ANSWERS_MINUTES` (plans: `SIGNOFF_CACHE_PLANS_MINUTES`): answers of models that may be used "
+        "again; a year: in which dialect a model passed its probe",
         past=lambda at: _ANSWERS.c.until <= at.now.timestamp(),
+    ),
+    Kept(
+        MODEL_TABLES.tables["model_vectors"],
+        "installation",
+        "`SIGNOFF_CACHE_EMBEDDINGS_DAYS` after it was used last: vectors of texts, by hash, without the texts",
+        "the caches",
     ),
     Kept(
         _CALLS,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationE
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import Refused
+from service.lifetimes import Lifetimes
 
 
 class Reporting(BaseSettings):
@@ -64,7 +65,7 @@ Place = Annotated[str, AfterValidator(_address)]
 CoderDialect = Literal["auto", "tools", "text", "single"]
 
 
-class Settings(Reporting):
+class Settings(Reporting, Lifetimes):
     """Every setting, its default and its meaning; ``docs/configuration.md`` is made from this class."""
 
     model_config = SettingsConfigDict(env_prefix="SIGNOFF_", env_file=None, extra="ignore", frozen=True)
@@ -75,6 +76,9 @@ class Settings(Reporting):
     )
     database_url: SecretStr | None = Field(
         default=None, description="postgresql://user:password@host/database. Empty: SQLite in the home folder."
+    )
+    database_connections: int = Field(
+        default=15, ge=1, le=1_000, description="Connections of one process to that database, for its rows."
     )
     org: str = Field(default="local", description="Organisation that runs belong to on this machine.")
     approvals_mode: Literal["solo", "team"] = Field(

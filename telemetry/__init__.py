@@ -6,10 +6,11 @@ Only ``service.wiring``, ``service.retention`` and the command line come in by t
 from telemetry.identity import Identity, run_context, trace_id, traceparent
 from telemetry.langfuse import RunScore, ScoreClient, ScoreReporter, scores_of
 from telemetry.logs import about_run, logging_as
-from telemetry.metrics import Metrics, Waiting
+from telemetry.metrics import GaugeReading, Metrics, Waiting
 from telemetry.otlp import Destination, to_collector, to_langfuse
 from telemetry.redact import Redactor
 from telemetry.rendering import render
+from telemetry.series import Happening
 from telemetry.span_files import forget_trace, read_trace, rewrite_trace, traces_before
 from telemetry.span_tree import Span, SpanNode, Totals
 from telemetry.traced_backend import TracedBackend
@@ -17,6 +18,8 @@ from telemetry.tracing import Tracing, tracing
 
 __all__ = [
     "Destination",
+    "GaugeReading",
+    "Happening",
     "Identity",
     "Metrics",
     "Redactor",

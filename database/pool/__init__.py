@@ -3,6 +3,6 @@
 A door of its own: who has not installed the driver, which is an extra, can have everything else of this room.
 """
 
-from database.pool.rested import pool_of
+from database.pool.rested import pool_counts, pool_of
 
-__all__ = ["pool_of"]
+__all__ = ["pool_counts", "pool_of"]

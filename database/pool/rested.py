@@ -5,6 +5,7 @@ that died within ``RESTED_S`` is noticed by its statement. Only who has the driv
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any, cast
 
 from psycopg import AsyncConnection
@@ -41,3 +42,15 @@ def pool_of(conninfo: str, **options: Any) -> AsyncConnectionPool[Any]:
     rested = {"connection_class": RestedConnection, "reset": rest, "check": ensure_alive}
     pool: Any = cast("Any", AsyncConnectionPool)(conninfo=conninfo, **{**options, **rested})
     return pool
+
+
+def pool_counts(pool: AsyncConnectionPool[Any]) -> Mapping[str, int]:
+    """How many connections are ``in_use``, ``idle`` and possible (``most``), and how many callers are ``waiting``."""
+    stats = pool.get_stats()
+    size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+    return {
+        "in_use": size - idle,
+        "idle": idle,
+        "most": stats.get("pool_max", 0),
+        "waiting": stats.get("requests_waiting", 0),
+    }

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Protocol
 
 import httpx
+from opentelemetry import trace
 
 from domain import Unavailable
 from models.clients.contract import ModelEndpoint
@@ -38,15 +40,40 @@ async def embed(endpoint: ModelEndpoint, texts: Sequence[str]) -> Sequence[Seque
     return vectors
 
 
+class VectorStore(Protocol):
+    """Keeps vectors by a key, longer than this process."""
+
+    async def get(self, keys: Sequence[str]) -> dict[str, Sequence[float]]:
+        """Return those that are kept."""
+        ...
+
+    async def put(self, vectors: Mapping[str, Sequence[float]]) -> None: ...
+
+    async def made_before(self, moment: float, keys: Sequence[str]) -> set[str]:
+        """Those of ``keys`` that are not kept, or were made before ``moment`` (seconds since 1970)."""
+        ...
+
+    async def trim(self, *, used_since: float, most: int) -> None: ...
+
+    async def count(self) -> int: ...
+
+    async def clear(self) -> int: ...
+
+
+AT_ONCE = 100
+"""Texts of one request when vectors are rebuilt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedder:
     """Vectors of an endpoint, each text asked for once (D4): the same model has the same vector for it for ever.
 
-    The ``most`` texts that were used last are held in this process, by their hash.
+    The ``most`` texts that were used last are held in this process, by their hash; all of them where there is a store.
     """
 
     endpoint: ModelEndpoint
     most: int = 2_000
+    store: VectorStore | None = None
     vectors: OrderedDict[bytes, Sequence[float]] = field(
         default_factory=OrderedDict[bytes, Sequence[float]], repr=False
     )
@@ -56,7 +83,9 @@ class Embedder:
         names = [hashlib.sha256(text.encode(errors="replace")).digest() for text in texts]
         # By hash: texts may be long, and are not needed again.
         new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.vectors}
-        fresh = dict(zip(new, await embed(self.endpoint, list(new.values())), strict=True)) if new else {}
+        fresh, asked = await self._made(new) if new else ({}, 0)
+        counts = {"app.cache.hit": len(set(names)) - asked, "app.cache.miss": asked}
+        trace.get_current_span().add_event("cache", {"app.cache.kind": "embeddings", **counts})
         by_name = {name: fresh.get(name) or self.vectors[name] for name in names}
         for name, vector in by_name.items():
             self.vectors[name] = vector
@@ -64,6 +93,38 @@ class Embedder:
         while len(self.vectors) > self.most:
             self.vectors.popitem(last=False)
         return [by_name[name] for name in names]
+
+    async def rebuild(self, texts: Sequence[str], *, made_before: float) -> int:
+        """Ask anew for vectors that were made before then; how many. Raises ``Unavailable``."""
+        if self.store is None:
+            return 0
+        by_key = {self._key(text): text for text in texts}
+        due = sorted(await self.store.made_before(made_before, [*by_key]))
+        for start in range(0, len(due), AT_ONCE):
+            keys = due[start : start + AT_ONCE]
+            batch = [by_key[key] for key in keys]
+            vectors = await embed(self.endpoint, batch)
+            await self.store.put(dict(zip(keys, vectors, strict=True)))
+            for text, vector in zip(batch, vectors, strict=True):
+                if (name := hashlib.sha256(text.encode(errors="replace")).digest()) in self.vectors:
+                    self.vectors[name] = vector
+        return len(due)
+
+    async def _made(self, texts: Mapping[bytes, str]) -> tuple[dict[bytes, Sequence[float]], int]:
+        """Vectors from the store, from the endpoint where it has none, and how many those are."""
+        keys = {name: self._key(text) for name, text in texts.items()}
+        kept = await self.store.get([*keys.values()]) if self.store is not None else {}
+        missing = [name for name in texts if keys[name] not in kept]
+        vectors = await embed(self.endpoint, [texts[name] for name in missing]) if missing else ()
+        made = dict(zip(missing, vectors, strict=True))
+        if self.store is not None and made:
+            await self.store.put({keys[name]: vector for name, vector in made.items()})
+        return {name: made[name] if name in made else kept[keys[name]] for name in texts}, len(missing)
+
+    def _key(self, text: str) -> str:
+        """Of a text and who embeds it: another model has other vectors."""
+        parts = (self.endpoint.base_url, self.endpoint.model or "", text)
+        return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()
 
 
 def _none(endpoint: ModelEndpoint) -> Unavailable:

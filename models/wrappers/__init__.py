@@ -19,6 +19,7 @@ from models.wrappers.usage_log import (
     UsageTotal,
     report,
 )
+from models.wrappers.vectors import StoredVectors
 
 __all__ = [
     "AnswerStore",
@@ -46,6 +47,7 @@ __all__ = [
     "StoredDecisions",
     "StoredLedger",
     "StoredOutcomes",
+    "StoredVectors",
     "UsageLogged",
     "UsageReport",
     "UsageTotal",

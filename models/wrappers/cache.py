@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
+from opentelemetry import trace
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import delete, desc, insert, select, update
 
@@ -128,7 +129,10 @@ class Cached(Wrapper):
             stored = await self.answers.similar(self.similar.group)
             which = await self.similar.similarity.same(self.similar.words, [words for words, _ in stored])
             text = None if which is None else stored[which][1]
-        if text is not None and (cached := self._restored(text, question)) is not None:
+        cached = None if text is None else self._restored(text, question)
+        kind, outcome = "answers" if self.similar is None else "plans", "miss" if cached is None else "hit"
+        trace.get_current_span().add_event("cache", {"app.cache.kind": kind, f"app.cache.{outcome}": 1})
+        if text is not None and cached is not None:
             if question.listener is not None:
                 question.listener(str(cached.value) if question.tools else text)
             return cached

@@ -45,6 +45,10 @@ class IndexFolder:
                 self._open.popitem(last=False)
         return index
 
+    def count(self) -> int:
+        """How many repositories have one. Blocks."""
+        return sum(1 for _ in self.root.iterdir()) if self.root is not None and self.root.is_dir() else len(self._open)
+
     def drop_before(self, moment: datetime) -> int:
         """Remove indexes that were not asked for since; how many there were. The next question makes them anew."""
         dropped = 0

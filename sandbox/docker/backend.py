@@ -7,7 +7,8 @@ the attached stdin and stdout of PID 1 are one socket, which asyncio reads and w
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from sandbox.docker.api import connect
 from sandbox.docker.hardening import LABEL, create_body, runtime_of
 from sandbox.docker.isolation import gaps
 from sandbox.docker.probe import probe
-from sandbox.docker.reaper import OWNER, owner, sweep
+from sandbox.docker.reaper import OWNER, HeldContainer, held, owner, release, sweep
 from sandbox.docker.remote import RemoteSandbox
 from sandbox.docker.stream import over
 from sandbox.egress.gateway import EgressGateway
@@ -34,6 +35,8 @@ from sandbox.inside import sources
 
 T = TypeVar("T")
 START_S = 60.0
+LOOK_S = 10
+"""Seconds the engine may take to list what it has."""
 
 
 class Docker:
@@ -121,6 +124,26 @@ class Docker:
         from sandbox.docker.preflight import preflight  # noqa: PLC0415  it needs this module's types
 
         return await preflight(self, spec)
+
+    async def held(self) -> tuple[HeldContainer, ...]:
+        """List the containers of sandboxes on the engine; nothing is swept. Raises ``Refused`` or ``SandboxLost``."""
+        return await self._apart(partial(held, me=self._owner, now=time.time()))
+
+    async def release(self, names: Sequence[str]) -> None:
+        """Remove containers, whoever made them: a run that works in one loses it. Raises as ``held`` does."""
+        await self._apart(partial(release, names=names))
+
+    async def _apart(self, question: Callable[[docker.APIClient], T]) -> T:
+        """Ask over a connection of its own: the one of leases sweeps when it is opened."""
+
+        def asked() -> T:
+            with contextlib.closing(connect(self.address, LOOK_S)) as api:
+                return question(api)
+
+        try:
+            return await asyncio.to_thread(asked)
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise errors.unreachable(error) from error
 
     async def close(self) -> None:
         """See ``Backend.close``."""

@@ -7,12 +7,14 @@ left for a sweep: one that was made and never started, and what an engine missed
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import docker
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
+from domain import value
 from sandbox.docker.hardening import LABEL
 
 OWNER = f"{LABEL}.owner"
@@ -24,6 +26,46 @@ def owner() -> str:
     """Name this process so that others can tell whether it still lives: machine, namespace, number, start."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return f"{boot}/{Path('/proc/self/ns/pid').readlink()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+@value
+class HeldContainer:
+    """A container of a sandbox on the engine."""
+
+    name: str
+    run: str
+    """Empty: it is kept ready, or was."""
+    state: str
+    """As the engine says: created, running, exited …"""
+    age_s: float
+    owner: Literal["ours", "others", "abandoned"]
+    """``others``: of a process that lives, or of one that this machine cannot see."""
+
+
+def held(api: docker.APIClient, me: str, *, now: float) -> tuple[HeldContainer, ...]:
+    """List every container of a sandbox, whoever made it. Blocks."""
+    listed = api.containers(all=True, filters={"label": LABEL})
+    return tuple(
+        HeldContainer(
+            name=each["Names"][0].lstrip("/"),
+            run=each["Labels"].get(f"{LABEL}.run", ""),
+            state=each["State"],
+            age_s=max(0.0, now - each["Created"]),
+            owner="ours"
+            if each["Labels"].get(OWNER) == me
+            else "abandoned"
+            if abandoned(each, me, now=now)
+            else "others",
+        )
+        for each in listed
+    )
+
+
+def release(api: docker.APIClient, names: Sequence[str]) -> None:
+    """Kill and remove containers; one that is gone already is fine. Blocks."""
+    for name in names:
+        with contextlib.suppress(NotFound):
+            api.remove_container(name, force=True)
 
 
 def sweep(api: docker.APIClient, me: str) -> tuple[str, ...]:

@@ -91,6 +91,8 @@ class SetupBounds:
     """Of one environment; it lies in memory while it is built."""
     store_bytes: int = 20 << 30
     """Of all environments on an engine together."""
+    keep_s: float = 90 * 86_400.0
+    """How long one that is not used stays."""
     at_once: int = 2
 
 
@@ -203,16 +205,25 @@ class Environments:
         return bool((await self.prepare(run, pinned, recipe)).image)
 
     async def evict(self, keep: str = "") -> tuple[str, ...]:
-        """Remove the environments that were used longest ago, until the rest fits; return the keys that went."""
+        """Remove the environments that nobody used for long, or longest, until the rest fits; return their keys."""
         there = sorted(await self._layers.all(), key=self._used_at)
         total, gone = sum(each.data_bytes for each in there), list[str]()
         for each in there:
-            if total <= self._bounds.store_bytes:
+            unused = self._clock() - self._used_at(each) > self._bounds.keep_s
+            if total <= self._bounds.store_bytes and not unused:
                 break
             if each.key != keep and await self._layers.remove([each.key]):
                 gone.append(each.key)
                 total -= each.data_bytes
         return tuple(gone)
+
+    async def count(self) -> int:
+        """How many there are on the engine."""
+        return len(await self._layers.all())
+
+    async def clear(self) -> tuple[str, ...]:
+        """Remove those that no container uses; return their keys. Runs build them again."""
+        return await self._layers.remove([each.key for each in await self._layers.all()])
 
     def _used_at(self, layer: Layer) -> float:
         try:

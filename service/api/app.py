@@ -26,7 +26,7 @@ from service.api.assistants import crons
 from service.api.assistants import routes as assistants
 from service.api.dependencies import Caller
 from service.api.errors import add_problems
-from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
+from service.api.middleware import MetricsMiddleware, SecurityMiddleware, StrictJsonMiddleware
 from service.api.openai import completions, responses
 from service.mcp.http import McpResponse, open_mcp
 from service.settings import Settings
@@ -61,8 +61,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     app.add_api_route("/.well-known/agent-card.json", card, methods=["GET"], include_in_schema=False)
     add_problems(app)
 
-    # The last one added is the outermost: also what the others refuse has the headers without which browsers show
-    # their pages no answer at all.
+    # The last one added is the outermost: everything is counted, and what the others refuse, too, has the headers
+    # without which browsers show their pages no answer at all.
     app.add_middleware(StrictJsonMiddleware)
     app.add_middleware(SecurityMiddleware, most_bytes=int(settings.max_body_mb * 2**20))
     app.add_middleware(
@@ -74,6 +74,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         allow_headers=["*"],
         expose_headers=["content-location", "location", "etag", "x-request-id", "retry-after", "x-pagination-next"],
     )
+    app.add_middleware(MetricsMiddleware)
     return app
 
 

@@ -10,24 +10,18 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
-from sqlalchemy import func, select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from database import fetch_all
 from service.errors import refuse
-from service.runs.runs import RUNS
 from service.wiring.server import ServerContext
-
-_COUNTED = select(RUNS.c.status, func.count().label("runs")).group_by(RUNS.c.status)
 
 
 async def metrics_response(context: ServerContext) -> Response:
-    """Prometheus' text format: this process, and how the runs of the database stand."""
-    rows = await fetch_all(context.database, _COUNTED, {})
-    page, kind = await context.application.metrics_page({str(row["status"]): int(row["runs"]) for row in rows})
+    """Prometheus' text format: this process, and how the installation stands."""
+    page, kind = await context.metrics_page()
     return Response(page, media_type=kind)
 
 

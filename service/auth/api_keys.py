@@ -40,7 +40,6 @@ from service.auth.tokens import KeyToken, new_token, read_token
 from service.errors import refuse
 from service.tables import METADATA
 
-SESSION_FOR = timedelta(hours=12)
 OVERLAP = timedelta(hours=24)
 """How long a rotated key still works."""
 
@@ -128,6 +127,7 @@ class ApiKeys:
     """Hears of every change, in its transaction, that comes with who made it."""
     named: tuple[str, ...] = ()
     """People whom the settings name: no new subject may pass for one of them."""
+    session_for: timedelta = timedelta(hours=12)
 
     async def make(
         self,
@@ -180,7 +180,7 @@ class ApiKeys:
             raise refuse("role_missing", "This key stands for no person.")
         token, now = new_token("st"), self.clock()
         held = tuple(dict.fromkeys((*principal.roles, *roles)))
-        until = min(now + SESSION_FOR, principal.expires_at or datetime.max.replace(tzinfo=UTC))
+        until = min(now + self.session_for, principal.expires_at or datetime.max.replace(tzinfo=UTC))
         async with writing(self.engine) as conn:
             # Read in the transaction that writes the session, so that none outlives a mode that changes just now.
             generation = select(MODES.c.generation).where(MODES.c.org == principal.org)

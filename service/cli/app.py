@@ -48,6 +48,11 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "doctor": CommandEntry(
         "cli.sandbox", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."
     ),
+    "status": CommandEntry(
+        "cli.operations.status",
+        "status",
+        "Show how the installation stands: database, queue, letters, approvals, Docker, disk.",
+    ),
     "serve": CommandEntry(
         "cli.server", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."
     ),
@@ -75,7 +80,7 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "bench": CommandEntry("bench.cli", "app", "Measure strategies and models on small bugs."),
     "people": CommandEntry("people.cli", "app", "What is kept about a person: export, rename, erase."),
     "audit": CommandEntry("cli.audit", "app", "Verify and export the tamper-evident record."),
-    "sandbox": CommandEntry("cli.sandbox", "app", "Test the sandbox on this host."),
+    "sandbox": CommandEntry("cli.operations.containers", "app", "Test the sandbox on this host."),
     "models": CommandEntry(
         "cli.models", "app", "Which models there are, how their endpoints are, and who would be asked."
     ),
@@ -84,6 +89,9 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
         "cli.models",
         "show_usage",
         "Show calls, tokens and money by model, run, person or day, and what choosing saved.",
+    ),
+    "cache": CommandEntry(
+        "cli.operations.cache", "app", "What is kept to be quicker: how long, how much; empty it, rebuild it."
     ),
     "outbox": CommandEntry("cli.queue", "outbox_app", "Letters on their way, and those that nobody took."),
 }

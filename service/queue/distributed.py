@@ -74,6 +74,8 @@ class DistributedDispatcher:
     at_once: int
     drain_s: float = 30.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    rescued: Callable[[int], object] = lambda _: None
+    """Hears how many jobs were given to others."""
     name: str = field(default="distributed", init=False)
     _controls: dict[str, RunControl] = field(default_factory=dict[str, RunControl])
     _working: dict[str, "asyncio.Task[object]"] = field(default_factory=dict[str, "asyncio.Task[object]"])
@@ -224,9 +226,11 @@ class DistributedDispatcher:
 
     async def look(self) -> None:
         """See ``Dispatcher.look``."""
-        await self.queue.rescue()
+        silent = await self.queue.rescue()
         lease = timedelta(seconds=self.queue.lease_s)
         forgotten = await left_over(self.executor.turns.engine, self.clock(), lease)
+        if silent or forgotten:
+            self.rescued(silent + len(forgotten))
         for turn in await self.executor.turns.unfinished() if forgotten else ():
             if turn.id in forgotten:
                 await self.submit(turn)
@@ -259,7 +263,13 @@ class DistributedDispatcher:
 
 @asynccontextmanager
 async def open_distributed(
-    server: str, executor: TurnExecutor, *, at_once: int, lease_s: float, drain_s: float
+    server: str,
+    executor: TurnExecutor,
+    *,
+    at_once: int,
+    lease_s: float,
+    drain_s: float,
+    rescued: Callable[[int], object] = lambda _: None,
 ) -> AsyncGenerator[DistributedDispatcher]:
     """The engine of this process on a server."""
     # The queue needs to know who performs, and the dispatcher needs the queue: they meet here.
@@ -278,6 +288,7 @@ async def open_distributed(
                 signals=signals,
                 at_once=at_once,
                 drain_s=drain_s,
+                rescued=rescued,
             )
         )
         yield engines[0]

@@ -17,12 +17,12 @@ from service.runs.turns import OPEN, TURNS, Turn, Turns, turn_of
 State = Literal["waiting", "working", "dead", "failed", "stopped", "done"]
 STATES: tuple[State, ...] = get_args(State)
 _T = TURNS.c
-_IS_DEAD = and_(_T.status == "error", _T.error_code == "job_dead")
+IS_DEAD = and_(_T.status == "error", _T.error_code == "job_dead")
 _WHERE = {
     "waiting": _T.status == "pending",
     "working": _T.status == "running",
-    "dead": _IS_DEAD,
-    "failed": and_(_T.status == "error", ~_IS_DEAD),
+    "dead": IS_DEAD,
+    "failed": and_(_T.status == "error", ~IS_DEAD),
     # A turn that waits for a person is interrupted as well, and done: only a stop has a reason.
     "stopped": and_(_T.status == "interrupted", _T.cancel_reason.is_not(None)),
     "done": and_(_T.status.in_(("success", "interrupted")), _T.cancel_reason.is_(None)),

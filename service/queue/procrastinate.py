@@ -18,6 +18,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool
 
 from database import DatabaseUnavailable
 from database.pool import pool_of
@@ -60,6 +61,13 @@ class Queue:
     lease_s: float
     _worker: TurnWorker | None = None
     """The one of this process, while it works."""
+
+    @property
+    def pool(self) -> AsyncConnectionPool[Any]:
+        """Its connections."""
+        connector = self.app.connector
+        assert isinstance(connector, PsycopgConnector)  # noqa: S101  as it was opened
+        return connector.pool
 
     async def put(
         self, turn: str, *, org: str, thread: str, after_s: float = 0.0, connection: AsyncConnection[Any] | None = None

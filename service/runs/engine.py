@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -25,6 +24,7 @@ from database import DatabaseUnavailable
 from domain import Ending, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
 from domain.identity import ensure_no_credential
 from domain.masking import Masker
+from domain.work import unpaid
 from graphs import CodingGraph
 from models import UsageMeter, metered
 from sandbox import Store, Workspaces
@@ -44,17 +44,6 @@ from service.runs.runs import (
     though_lost,
 )
 from service.runs.streaming import EVENTS, Listen, Listeners, Subscription
-
-
-def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
-    """The part of ``used`` that the books do not have: they stood at ``before`` and stand at ``after``."""
-    return Spent(
-        tokens_in=max(0, before.tokens_in + used.tokens_in - after.tokens_in),
-        tokens_out=max(0, before.tokens_out + used.tokens_out - after.tokens_out),
-        cost=max(Decimal(0), before.cost + used.cost - after.cost),
-        model_calls=max(0, before.model_calls + used.model_calls - after.model_calls),
-    )
-
 
 STEPS = 100_000  # supersteps of one advance; the run's own budget ends it long before
 ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_mismatch", "not_approver"})
@@ -158,13 +147,17 @@ class RunEngine:
         self.leases.keep(run.id, self.lease_for.total_seconds(), since=since)
         outcome = AdvanceOutcome(status="paused")
         try:
-            async with self._lease(run.id, generation):
-                await self.began(run)
-                with self.spans.segment(run) as span:  # nothing is left open while a run waits
+            # The span is around the lease, so that it knows of one that was lost; none is open while a run waits.
+            with self.spans.segment(run) as span:
+                async with self._lease(run.id, generation):
+                    await self.began(run)
                     listeners = Listeners(listen=listen, watch=watch, control=control, breaks=breaks or {})
                     config: RunnableConfig = {**self.config(run.id, generation), "metadata": dict(labels or {})}
                     outcome = await self._stream(run, generation, config, listeners)
                     span.set_attribute("app.status", outcome.status)
+                    spent = outcome.spent if outcome.state is None else outcome.state.values.get("spent")
+                    if isinstance(spent, Spent):
+                        span.set_attribute("app.spent.cost", str(spent.cost))
                     if outcome.ending is not None and outcome.ending.code:
                         span.set_attribute("error.type", outcome.ending.code)
         finally:
@@ -248,7 +241,7 @@ class RunEngine:
                 raise  # nothing is known about the run now: it is not this process that says how it ended
             with though_lost():  # it was cancelled meanwhile: what its calls cost stands in the usage
                 await self._book(config, before, meter.spent)
-            return AdvanceOutcome.after(error)
+            return replace(AdvanceOutcome.after(error), spent=before + meter.spent)
         state = await self.graph.aget_state(config)
         if state.interrupts:
             return AdvanceOutcome(status="interrupted", state=state)
@@ -376,6 +369,8 @@ class AdvanceOutcome:
     ending: Ending | None = None
     state: StateSnapshot | None = None
     """What is in the last checkpoint; None: it was not read."""
+    spent: Spent | None = None
+    """By the run so far, where its checkpoint was not read."""
 
     @classmethod
     def after(cls, error: SignoffError) -> "AdvanceOutcome":

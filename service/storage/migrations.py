@@ -6,10 +6,12 @@ what was applied, so migrating twice changes nothing.
 """
 
 import importlib.resources
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import reading, writing
@@ -47,9 +49,19 @@ async def prepare_sqlite(engine: AsyncEngine, make: Callable[[], Awaitable[None]
                 await conn.run_sync(upgrade, ONE_OUTBOX)
                 await conn.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
     else:
-        async with writing(engine) as conn:
-            await conn.run_sync(upgrade)
+        with _migrating():
+            async with writing(engine) as conn:
+                await conn.run_sync(upgrade)
     return [f"signoff {HEAD}"]
+
+
+@contextmanager
+def _migrating() -> Generator[None]:
+    """What a database says against a change of its tables. Raises ``migration_failed``: it is as it was before."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise refuse("migration_failed", f"The tables could not be changed: {error.orig}") from error
 
 
 async def ensure_migrated(engine: AsyncEngine) -> None:
@@ -67,8 +79,9 @@ async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as alone:
         await alone.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         before = await revision(engine)
-        async with writing(engine, within_s=None) as conn:
-            await conn.run_sync(upgrade)
+        with _migrating():
+            async with writing(engine, within_s=None) as conn:
+                await conn.run_sync(upgrade)
         done = [f"signoff {HEAD}"] if before != HEAD else []
         done += await _queue(alone)
         async with AsyncPostgresSaver.from_conn_string(url) as saver:

@@ -76,7 +76,7 @@ async def open_storage(settings: Settings, stack: AsyncExitStack) -> Storage:
     """Open rows and checkpoints for as long as ``stack`` lasts."""
     server = server_url(settings)
     url = rows_url(server).get_secret_value() if server else sqlite_url(settings.home / "signoff.db")
-    engine = open_engine(url)
+    engine = open_engine(url, most=settings.database_connections)
     stack.push_async_callback(engine.dispose)
     # Each needs a driver that the other does not, and PostgreSQL's is an extra.
     if server is None:

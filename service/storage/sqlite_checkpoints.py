@@ -258,7 +258,14 @@ _WRITES = (
 @asynccontextmanager
 async def open_sqlite_saver(path: Path, rows: AsyncEngine) -> AsyncGenerator[FencedSqlite]:
     """Open the checkpoints of a home folder, beside its rows."""
-    with closing(InlineConnection(open_sqlite(SqliteLog(path)))) as connection:
+    try:
+        opened = open_sqlite(SqliteLog(path))
+    except sqlite3.OperationalError as error:
+        raise DatabaseUnavailable(
+            f"{path} cannot be opened: {error}",
+            hint="Check that its disk is not full and can be written: docs/runbooks/disk-full.md",
+        ) from error
+    with closing(InlineConnection(opened)) as connection:
         # Both files in one connection: only so a look at the lease and a write are one transaction.
         await connection.execute("ATTACH DATABASE ? AS leases", (rows.url.database,))
         saver = FencedSqlite(cast("Any", connection))

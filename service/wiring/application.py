@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Ballots, Clock, Voter, Voting, default_policy
 from approvals.channels import Connections, load_connections
-from approvals.storage import StoredBallots, waiting
+from approvals.storage import StoredBallots
 from database import now
 from domain import Refused
 from forges import Forges, ForgeSettings
@@ -54,7 +54,7 @@ from service.wiring.telemetry import (
     trace_passage,
     witnessed,
 )
-from telemetry import Metrics, Redactor, SpanNode, TracedBackend, Tracing, Waiting, logging_as, read_trace, render
+from telemetry import Metrics, Redactor, SpanNode, TracedBackend, Tracing, logging_as, read_trace, render
 from telemetry.audit import Audit
 
 
@@ -89,14 +89,10 @@ class Application:
     def org(self) -> str:
         return self.settings.org
 
-    async def metrics_page(self, runs: Mapping[str, int]) -> tuple[bytes, str]:
-        """Body and content type of ``/metrics``."""
-        open_ = await waiting(self.engine.runs.engine, self.engine.clock())
-        return self.metrics.page(runs=runs, waiting=[Waiting(tier=tier, age_s=age) for tier, age in open_])
-
     async def witnessed(self) -> None:
         """Have the witness keep how the audit stands."""
-        await witnessed(self.audit)
+        if not await witnessed(self.audit):
+            self.metrics.happened("witness_failed")
 
     def person(self, name: str | None = None) -> Voter:
         """Who signs at this terminal: the named person in solo mode, else who is logged in.
@@ -190,6 +186,7 @@ async def open_application(
             logs = logging_as(level=settings.log_level, as_json=settings.log_json, redactor=redactor, stream=sys.stderr)
             stack.enter_context(logs)
         metrics = Metrics()
+        metrics.watch_process()
         spans = await stack.enter_async_context(open_tracing(settings, redactor, metrics))
         storage = await open_storage(settings, stack)
         database = storage.engine

@@ -55,6 +55,7 @@ def open_environments(
             minutes=settings.setup_minutes,
             environment_mb=settings.setup_mb,
             store_bytes=int(settings.setup_store_gb * (1 << 30)),
+            keep_s=settings.setup_keep_days * 86_400,
         ),
         credentials=partial(credentials_of, settings),
     )

@@ -3,6 +3,7 @@
 A role gets the models of its strategy; where there is none, the repair engine does the work.
 """
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -51,6 +52,7 @@ from models.wrappers import (
     StoredDecisions,
     StoredLedger,
     StoredOutcomes,
+    StoredVectors,
     WordSimilarity,
 )
 from sandbox import Check, Store
@@ -59,9 +61,8 @@ from service.wiring.recorded_provider import RecordedProvider
 
 ALL = "SIGNOFF_MODEL"
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
-LIFETIMES: Mapping[Role, float] = {"planner": 3_600.0, "coder": 3_600.0, "reviewer": 3_600.0}
-"""Seconds an answer may be used again. A coder's only within its own run (after a crash); people who talk get a
-new answer each time."""
+MOST_POLICIES = 500
+"""Trees whose policy is known without reading it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ class Policies:
 
     store: Store
     ours: ModelPolicy
-    known: dict[str, ModelPolicy] = field(default_factory=dict[str, ModelPolicy])
-    """By the id of the base tree: what lies there never changes."""
+    known: OrderedDict[str, ModelPolicy] = field(default_factory=OrderedDict[str, ModelPolicy])
+    """By the id of the base tree: what lies there never changes. The ones that were used last."""
 
     async def __call__(self, context: SelectionContext) -> ModelPolicy:
         """Return what holds for this context. Raises Refused ``workspace_policy_invalid``."""
@@ -86,6 +87,9 @@ class Policies:
                 text = ""
             # Tightened and never loosened: the file comes from the repository.
             self.known[context.tree] = self.ours.tightened(parse_policy(text)) if text else self.ours
+            if len(self.known) > MOST_POLICIES:
+                self.known.popitem(last=False)
+        self.known.move_to_end(context.tree)
         return self.known[context.tree]
 
 
@@ -143,13 +147,23 @@ def open_router(
         tracer=tracer,
         answers=StoredAnswers(database=database) if cached else None,
         probes=StoredAnswers(database=database) if models is None else None,
-        lifetimes=LIFETIMES,
-        similarity=_similarity(settings),
+        lifetimes=lifetimes_of(settings),
+        similarity=_similarity(settings, database),
         masker=masker,
     )
 
 
-def _similarity(settings: Settings) -> Similarity | None:
+def lifetimes_of(settings: Settings) -> Mapping[Role, float]:
+    """Seconds an answer may be used again.
+
+    A coder's only within its own run (after a crash); people who talk get a new answer each time.
+    """
+    answers = settings.cache_answers_minutes * 60
+    plans = settings.cache_plans_minutes * 60 if settings.model_cache == "similar" else answers
+    return {"planner": plans, "coder": answers, "reviewer": answers}
+
+
+def _similarity(settings: Settings, database: Database) -> Similarity | None:
     """How wishes are compared for the plan cache; None: they are not."""
     if settings.model_cache != "similar":
         return None
@@ -158,7 +172,7 @@ def _similarity(settings: Settings) -> Similarity | None:
     place = ModelEndpoint(
         base_url=settings.model_base_url, model=settings.model_embedding, api_key=settings.model_api_key
     )
-    return EmbeddingSimilarity(Embedder(endpoint=place))
+    return EmbeddingSimilarity(Embedder(endpoint=place, store=StoredVectors(database=database)))
 
 
 def places(settings: Settings, catalogue: Catalogue) -> EndpointSettings:

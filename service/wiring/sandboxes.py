@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from domain import Refused
-from sandbox import Backend, BackendOptions, Egress, EgressRecord, Limits, Pool, Spec, Witness, backend_named
+from sandbox import Backend, BackendOptions, Docker, Egress, EgressRecord, Limits, Pool, Spec, Witness, backend_named
 from service.auth.allowed import listed
 from service.settings import Settings
 
@@ -37,6 +37,12 @@ def backend_of(settings: Settings, witness: Witness) -> Backend:
     """Return the backend that the settings name, without a pool."""
     options = BackendOptions(egress=egress_of(settings), witness=witness, unhardened=settings.sandbox_unhardened)
     return backend_named(settings.sandbox).open(options)
+
+
+def docker_of(settings: Settings) -> Docker | None:
+    """Return the engine that the settings name, to be asked what it has; None where containers are none of it."""
+    backend = backend_named(settings.sandbox).open(BackendOptions())
+    return backend if isinstance(backend, Docker) else None
 
 
 def spec_of(settings: Settings) -> Spec:

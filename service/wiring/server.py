@@ -3,10 +3,11 @@
 import asyncio
 import base64
 import fcntl
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
@@ -43,7 +44,9 @@ from service.storage.assistants import Assistants
 from service.storage.crons import Crons
 from service.storage.items import Items
 from service.wiring.application import Application
+from service.wiring.caches import Caches
 from service.wiring.forge_inbox import ForgeInbox, open_forge_inbox
+from service.wiring.readings import Counts, MetricsPage, metrics_page
 
 
 async def engine_of(application: Application, executor: TurnExecutor, stack: AsyncExitStack) -> Dispatcher:
@@ -63,6 +66,7 @@ async def engine_of(application: Application, executor: TurnExecutor, stack: Asy
             at_once=settings.workers,
             lease_s=settings.lease_s,
             drain_s=settings.drain_s,
+            rescued=partial(application.metrics.happened, "job_rescued"),
         )
     )
 
@@ -105,6 +109,7 @@ class ServerContext:
     crons: Crons
     limiter: Limiter
     maintenance: Maintenance
+    metrics_page: MetricsPage
     started_at: datetime
 
     async def turn_of(self, named: str, org: str, *, thread: str) -> Turn:
@@ -147,6 +152,7 @@ def keys_of(application: Application) -> ApiKeys:
         pepper=pepper(settings),
         journal=application.audit,
         named=settings.signers,
+        session_for=settings.session_for,
     )
 
 
@@ -222,7 +228,25 @@ async def _assemble(
             rates=SharedRates(engine=database) if application.server else LocalRates(),
         ),
         maintenance=_maintenance(application, submission, posting, links, keys, inbox),
+        metrics_page=metrics_page(application, _pools(application, dispatch)),
     )
+
+
+def _pools(application: Application, dispatch: Dispatcher) -> Mapping[str, Counts]:
+    """The pools of the driver itself: those of the queue and of the checkpoints."""
+    if application.server is None:
+        return {}
+    from database.pool import pool_counts  # noqa: PLC0415  its driver is an extra
+    from service.queue.distributed import DistributedDispatcher  # noqa: PLC0415
+    from service.storage.postgres_checkpoints import FencedPostgres  # noqa: PLC0415
+
+    saver = application.engine.graph.checkpointer
+    pools: dict[str, Counts] = {}
+    if isinstance(dispatch, DistributedDispatcher):
+        pools["queue"] = lambda: pool_counts(dispatch.queue.pool)
+    if isinstance(saver, FencedPostgres):
+        pools["checkpoints"] = lambda: pool_counts(saver.pool)
+    return pools
 
 
 def _maintenance(  # noqa: PLR0917
@@ -259,6 +283,7 @@ def _maintenance(  # noqa: PLR0917
         ),
         dispatch=submission.dispatch,
         witnessed=application.witnessed,
+        failed=partial(application.metrics.happened, "round_failed"),
         retention=Retention(
             engine=database,
             files=application.store,
@@ -273,6 +298,7 @@ def _maintenance(  # noqa: PLR0917
         ),
         crons=Crons(engine=database, clock=now),
         forge_events=inbox.work,
+        tend_caches=Caches(application=application).tend,
         may_act=keys.active,
         clock=now,
     )

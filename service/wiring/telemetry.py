@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Ballot, Clock
+from domain import SignoffError
 from sandbox import EgressRecord
 from service.auth.secrets import own_key
 from service.runs.engine import Ended, nobody
@@ -49,7 +50,11 @@ class RunSpans:
         name = f"run.segment {run.segment + 1}"
         with self.tracing.tracer.start_as_current_span(name, context=run_context(principal)) as span:
             span.set_attribute("langfuse.observation.type", "chain")
-            yield span
+            try:
+                yield span
+            except SignoffError as error:
+                span.set_attribute("error.type", error.stable_code)
+                raise
 
 
 def open_tracing(settings: Settings, redactor: Redactor, metrics: Metrics):  # noqa: ANN201  an async context manager of Tracing
@@ -72,13 +77,15 @@ def open_tracing(settings: Settings, redactor: Redactor, metrics: Metrics):  # n
     )
 
 
-async def witnessed(audit: Audit) -> None:
-    """What was done in this house is witnessed before it closes."""
+async def witnessed(audit: Audit) -> bool:
+    """What was done in this house is witnessed before it closes; False: it could not be."""
     try:
         await audit.witnessed()
     # What the command did is done; a witness that cannot be reached is told of, and gets the next checkpoint.
     except (OSError, SQLAlchemyError) as error:
         structlog.get_logger("signoff.audit").warning("no checkpoint", error=type(error).__name__)
+        return False
+    return True
 
 
 def open_audit(settings: Settings, database: AsyncEngine, clock: Clock) -> Audit:

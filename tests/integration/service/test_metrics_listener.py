@@ -18,7 +18,7 @@ from service.settings import Settings
 from tests.architecture.tree import ROOT
 from tests.worlds.engines import World
 
-SCRAPED = ROOT / "deploy" / "otel" / "prometheus.yaml"
+SCRAPED = ROOT / "deploy" / "prometheus" / "prometheus.yaml"
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 
 

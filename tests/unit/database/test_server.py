@@ -8,7 +8,16 @@ import pytest
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import DatabaseUnavailable, fetch_all, fetch_one, open_engine, reading, write_one, writing
+from database import (
+    DatabaseUnavailable,
+    connection_counts,
+    fetch_all,
+    fetch_one,
+    open_engine,
+    reading,
+    write_one,
+    writing,
+)
 from tests.worlds import postgres
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -98,3 +107,16 @@ async def test_a_connection_that_died_while_it_rested_is_replaced(engine: AsyncE
     postgres.sql(cluster, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     record.info["rested_at"] -= 60
     assert await fetch_one(engine, COUNT, {}) == 0
+
+
+async def test_who_finds_no_connection_is_told_which_setting_it_is(cluster: Path) -> None:
+    engine = open_engine(postgres.url(cluster, "postgres"), most=1, wait_s=0.1)
+    try:
+        async with reading(engine):
+            assert connection_counts(engine) == {"in_use": 1, "idle": 0, "most": 1}
+            with pytest.raises(DatabaseUnavailable, match="in use") as refused:
+                await fetch_one(engine, text("SELECT 1"), {})
+        assert "SIGNOFF_DATABASE_CONNECTIONS" in refused.value.hint
+        assert connection_counts(engine)["in_use"] == 0
+    finally:
+        await engine.dispose()

@@ -2,11 +2,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Status, StatusCode
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry import Metrics, Waiting, tracing
+from telemetry import GaugeReading, Metrics, Waiting, tracing
 
 ANY = st.none() | st.integers() | st.floats() | st.text(max_size=5) | st.booleans()
 
@@ -76,6 +76,61 @@ def test_nodes_commands_decisions_and_runs_are_measured() -> None:
     assert ("signoff_runs_ended_total", "", "interrupted") not in seen
 
 
+def test_a_tool_of_a_server_and_a_command_are_calls_of_tools() -> None:
+    metrics = Metrics()
+    metrics.heard(ended("tool.call", gen_ai__tool__name="tickets.search"))
+    metrics.heard(ended("sandbox.exec", app__command__ended="exit"))
+    seen = read(metrics)
+    assert seen["gen_ai_execute_tool_duration_seconds_count", "tickets.search"] == 1
+    assert seen["gen_ai_execute_tool_duration_seconds_count", "shell"] == 1
+
+
+def test_loops_caches_costs_and_lost_leases_are_counted() -> None:
+    metrics = Metrics()
+    metrics.heard(ended("invoke_agent observe", gen_ai__agent__name="observe", app__loop="stop"))
+    metrics.heard(ended("run.segment 1", app__status="interrupted", app__spent__cost="0.2"))
+    metrics.heard(ended("run.segment 2", app__status="delivered", app__spent__cost="0.7"))
+    metrics.heard(ended("run.segment 1", error="lease_lost"))
+    counts = {"app.cache.kind": "plans", "app.cache.hit": 3, "app.cache.miss": 1}
+    events = [Event("cache", counts), Event("cache", {"app.cache.hit": "many"}), Event("other")]
+    metrics.heard(ReadableSpan("chat", start_time=0, end_time=1, events=events))
+    seen = read(metrics)
+    assert seen["signoff_loops_total", "stop"] == 1
+    assert (seen["signoff_run_cost_count", "delivered"], seen["signoff_run_cost_sum", "delivered"]) == (1, 0.7)
+    assert seen["signoff_happenings_total", "lease_lost"] == 1
+    assert ("signoff_runs_ended_total", "lease_lost", "unknown") not in seen
+    assert (
+        seen["signoff_cache_requests_total", "plans", "hit"],
+        seen["signoff_cache_requests_total", "plans", "miss"],
+    ) == (
+        3,
+        1,
+    )
+
+
+def test_answers_of_the_api_are_counted_by_template_and_kind() -> None:
+    metrics = Metrics()
+    metrics.answered("GET", "/threads/{thread_id}", 404, 0.02)
+    for number in range(300):
+        metrics.answered("GET", f"/{number}", 200, 0.02)
+    seen = read(metrics)
+    assert seen["signoff_http_request_duration_seconds_count", "GET", "/threads/{thread_id}", "4xx"] == 1
+    assert seen["signoff_http_request_duration_seconds_count", "GET", "/threads/{thread_id}", "5xx"] == 0
+    assert seen["signoff_http_request_duration_seconds_count", "GET", "other", "2xx"] == 101
+
+
+def test_what_was_read_for_a_page_is_on_that_page_only() -> None:
+    metrics = Metrics()
+    readings = [
+        GaugeReading(name="signoff_database_up", amount=1),
+        GaugeReading(name="signoff_queue_turns", amount=4, labels={"state": "waiting"}),
+    ]
+    seen = read(metrics, readings=readings, waiting=[Waiting(tier="high", age_s=5 * 3_600)])
+    assert (seen["signoff_database_up",], seen["signoff_queue_turns", "waiting"]) == (1, 4)
+    assert (seen["signoff_ballots_older_than", "4", "high"], seen["signoff_ballots_older_than", "24", "high"]) == (1, 0)
+    assert ("signoff_queue_turns", "waiting") not in read(metrics)
+
+
 def test_how_things_stand_is_read_for_each_page() -> None:
     metrics = Metrics()
     waiting = [Waiting(tier="high", age_s=5), Waiting(tier="high", age_s=70), Waiting(tier="critical", age_s=1)]
@@ -87,9 +142,10 @@ def test_how_things_stand_is_read_for_each_page() -> None:
 
 def test_what_no_span_tells_is_counted_by_hand() -> None:
     metrics = Metrics()
-    metrics.happened("hook_failed")
-    metrics.happened("hook_failed", 2)
-    assert read(metrics)["signoff_happenings_total", "hook_failed"] == 3
+    assert read(metrics)["signoff_happenings_total", "job_rescued"] == 0, "a rate needs the time before"
+    metrics.happened("job_rescued")
+    metrics.happened("job_rescued", 2)
+    assert read(metrics)["signoff_happenings_total", "job_rescued"] == 3
 
 
 def test_names_without_end_become_other() -> None:
