@@ -6,6 +6,7 @@ from approvals import Clock
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
 from nodes.coder.loops import CandidateLoops
+from nodes.coder.recall import Recall
 from nodes.coder.single import SingleAnswer
 from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.turns import CoderLoop
@@ -66,11 +67,20 @@ def build_executor(  # noqa: PLR0917
     trees: RecentTrees,
     clock: Clock,
     tools: ToolServers | None = None,
+    recall: Recall | None = None,
 ) -> Executor:
     """Build the node ``execute``."""
     says = prompt_sources(settings)
     calls = ToolCalls(changes=changes, servers=tools or McpServers())
-    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees, tools=calls)
+    loop = CoderLoop(
+        changes=changes,
+        roster=selection,
+        prompt=says["turn"],
+        clock=clock,
+        trees=trees,
+        tools=calls,
+        recall=recall or Recall(),
+    )
     seconds, judging = settings.repair_seconds, says["judge"]
     single = SingleAnswer(
         changes=changes,

@@ -11,6 +11,7 @@ from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
+from nodes.coder.recall import Recall
 from nodes.deliver import Deliverer
 from nodes.observe import Observer
 from nodes.plan import Planner
@@ -46,6 +47,7 @@ def build_nodes(
     clock: Clock = now,
     resume_votes_as: Voter | None = None,
     tools: ToolServers | None = None,
+    recall: Recall | None = None,
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
     store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
@@ -72,8 +74,11 @@ def build_nodes(
             tracer=spans.tracer,
             test_minutes=settings.test_minutes,
             indexes=indexes,
+            recall=recall or Recall(),
         ),
-        execute=build_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock, tools),
+        execute=build_executor(
+            settings, changes, selection, RecentTrees(store, masks, indexes), clock, tools, recall or Recall()
+        ),
         observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
