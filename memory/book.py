@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from domain import Refused
 from domain.errors import Missing, Unavailable
 from memory.contract import Embed, Files, ItemStore, Rank
-from memory.learning import forgotten, learned
+from memory.learning import learned
 from memory.records import KINDS, MOST_TEXT, NAMESPACE, EndedRun, Memory, MemoryKind, memory_id, namespace_of
 from memory.relevance import chosen, expired, fused
 
@@ -159,14 +159,6 @@ class MemoryBook:
         memory = await self.get(org, named)
         await self.store_of(org).adelete(namespace_of(memory.repo, memory.kind), memory.id)
         return memory
-
-    async def forget_person(self, org: str, person: str, pseudonym: str) -> int:
-        """Take a person out of every memory of an organisation; how many were touched."""
-        before = {each.id: each for each in await self.all(org)}
-        left = {id_: forgotten(each, person, pseudonym) for id_, each in before.items()}
-        after = {id_: each for id_, each in left.items() if each is not None}
-        await self._write(org, before, after)
-        return sum(left[id_] != each for id_, each in before.items())
 
     async def _of(self, org: str, repo: str) -> list[Memory]:
         items = await self.store_of(org).asearch(namespace_of(repo, "")[:2], limit=MOST_LISTED)

@@ -13,6 +13,7 @@ from domain import Refused
 from service import report
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
+from service.memory.erasure import forget_in_memory
 from service.settings import read_settings
 from service.wiring.application import open_application
 
@@ -104,9 +105,12 @@ def erase(
                 )
             # In one transaction: a name that is gone from the record must not stay in its ballots.
             touched = await forget(connection, application.org, subject, ref)
+            remembered = await forget_in_memory(connection, application.org, subject, ref)
         if as_json:
-            print_json({"pseudonym": ref, "ballots": touched})
+            print_json({"pseudonym": ref, "ballots": touched, "memories": remembered})
         else:
-            out().print(f"forgotten: {subject} is {ref} now, in the record and in {touched} ballots")
+            out().print(
+                f"forgotten: {subject} is {ref} now, in the record, in {touched} ballots and in {remembered} memories"
+            )
 
     run_async(work, as_json=as_json)

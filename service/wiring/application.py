@@ -31,6 +31,7 @@ from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
+from service.memory.changes import MemoryChanges
 from service.memory.ended_runs import EndedRuns
 from service.memory.rebuilding import MemoryRebuild
 from service.runs.engine import RunEngine, nobody
@@ -118,6 +119,13 @@ class Application:
     def voting(self) -> Voting:
         """Takes the answers of this terminal. Its own run goes on here, one of a server by that maintenance loop."""
         return Voting(ballots=self.ballots, clock=self.engine.clock)
+
+    @property
+    def memory_changes(self) -> MemoryChanges:
+        """What people change of memories."""
+        return MemoryChanges(
+            book=self.memory, audit=self.audit, engine=self.engine.runs.engine, clock=self.engine.clock
+        )
 
     @property
     def rebuild_memory(self) -> MemoryRebuild:
