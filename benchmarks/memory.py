@@ -1,10 +1,10 @@
 """What memory saves: the same 20 tasks of one repository in sequence, with each kind of memory and with none.
 
 The repository has ten modules, whose tests only a script of its own can run; each is broken twice. The coder is a
-reader by rules: it does what a careful model would do with what stands in its prompt, and knows nothing else. It looks at
-the code unless it is shown, reproduces the failure alone, mends it, runs the one test again. The person wants a line in
-``CHANGES.md`` and rejects a delivery without one, saying so. What such a reader saves is what memory has to give; a real
-model reads less well. ``python -m benchmarks.memory`` prints the table of docs/memory.md.
+reader by rules: it does what a careful model would do with what stands in its prompt, and knows nothing else. It looks
+at the code unless it is shown, reproduces the failure alone, mends it, runs the one test again. The person wants a line
+in ``CHANGES.md`` and rejects a delivery without one, saying so. What such a reader saves is what memory has to give; a
+real model reads less well. ``python -m benchmarks.memory`` prints the table of docs/memory.md.
 """
 
 import asyncio
@@ -83,27 +83,28 @@ class CarefulCoder:
         source, test = f"lib/{module}.py", f"tests/test_{module}.py"
         if f"<file path='{source}" not in seen and not any(source in each for each in said):
             return f"```open\n{source}\n```"
+        command, looking = self._command(seen, said, test)
+        if command is None:
+            return looking
+        alone = f"```run\n{command} {test}\n```"
+        if not any("<<<<<<< SEARCH" in each for each in said):
+            fix = _edit(source, "    return value * 3 - 1", "    return value * 3")
+            wished = WISH in seen or "A fix has a line in CHANGES.md." in seen
+            return alone if alone not in said else f"{fix}\n{_changes()}" if wished else fix
+        return alone if said.count(alone) < 2 else _done()  # before the edit and after it
+
+    def _command(self, seen: str, said: Sequence[str], test: str) -> tuple[str | None, str]:
+        """How one test is run, or what is looked at to find out."""
         skill = re.search(r"one-test: .{1,200} \(open (\S+)\)", seen)
         if skill is not None and not any(skill[1] in each for each in said):
-            return f"```open\n{skill[1]}\n```"
-        command = KNOWN.search(seen)
-        if command is None:
-            for tried in (each.format(test=test) for each in TRIED_FIRST):
-                if not any(tried in each for each in said):
-                    return f"```run\n{tried}\n```"
-            if not any("ci.sh" in each for each in said):
-                return "```open\nci.sh\n```"
-            if not any("tools/check.py\n" in each for each in said):
-                return "```open\ntools/check.py\n```"
-        alone = f"```run\n{command[1] if command else 'python3 tools/check.py'} {test}\n```"
-        edited = any("<<<<<<< SEARCH" in each for each in said)
-        if not edited and alone not in said:
-            return alone
-        if not edited:
-            wished = WISH in seen or "A fix has a line in CHANGES.md." in seen
-            fix = _edit(source, "    return value * 3 - 1", "    return value * 3")
-            return f"{fix}\n{_changes()}" if wished else fix
-        return alone if said.count(alone) < 2 else _done()
+            return None, f"```open\n{skill[1]}\n```"
+        if (known := KNOWN.search(seen)) is not None:
+            return known[1], ""
+        runs = [f"```run\n{each.format(test=test)}\n```" for each in TRIED_FIRST]
+        for step in (*runs, "```open\nci.sh\n```", "```open\ntools/check.py\n```"):
+            if step not in said:
+                return None, step
+        return "python3 tools/check.py", ""
 
 
 def _edit(path: str, before: str, after: str) -> str:

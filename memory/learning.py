@@ -145,8 +145,8 @@ def _facts(ended: EndedRun) -> Iterator[Memory]:
             )
         if ran.code != 0:
             continue
-        named = [word for word in words if (path := word.partition("::")[0]) in ended.files and is_test(path)]
-        tests |= dict.fromkeys(word.partition("::")[0] for word in named)
+        named = [path for word in words if (path := path_in(word)) in ended.files and is_test(path)]
+        tests |= dict.fromkeys(named)
         if len(named) == 1:
             text = f"One test file is run by: {ran.command}"
             yield _fact(ended, "one test", "How one test file is run", text, ran.command)
@@ -180,7 +180,7 @@ def _fact(ended: EndedRun, subject: str, title: str, text: str, command: str) ->
     """A fact that holds as long as the manifests, and the files that its command names, are what they were."""
     changed = {each.path: tuple(dict.fromkeys((each.before, each.after))) for each in ended.changed}
     words = words_of(RanCommand(command=command, code=0)) if command else ()
-    paths = dict.fromkeys((*MANIFESTS, *(word.partition("::")[0] for word in words)))
+    paths = dict.fromkeys((*MANIFESTS, *map(path_in, words)))
     cites = tuple(
         Citation(path=path, contents=changed.get(path, (ended.files[path],)))
         for path in paths
@@ -223,6 +223,11 @@ def words_of(ran: RanCommand) -> tuple[str, ...]:
     while words and "=" in words[0].partition("/")[0]:
         words = words[1:]
     return tuple(words)
+
+
+def path_in(word: str) -> str:
+    """The path that a word of a command may be: of a test's id, or behind the name of an option or a variable."""
+    return word.rpartition("=")[2].partition("::")[0]
 
 
 def _contradicted(memory: Memory, ended: EndedRun) -> bool:

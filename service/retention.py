@@ -171,9 +171,8 @@ TABLES = (
     Kept(MODES, "organisation", "for good: whether four eyes are in force", "nothing"),
     Kept(
         ITEMS,
-        "organisation",
-        "until its client deletes it; what was learnt from a run, until its thread is deleted",
-        "`DELETE /store/items`; retention",
+        "thread",
+        "what was learnt from a run, until its thread is deleted; what a client wrote, until that deletes it",
         of_thread=lambda thread, org: and_(ITEMS.c.run == thread, ITEMS.c.org == org),
     ),
     Kept(

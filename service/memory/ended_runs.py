@@ -60,7 +60,9 @@ class EndedRuns:
             after = await self.store.versions(run.id, snapshot.tree)
         changed = sorted(path for path in files.keys() | after.keys() if files.get(path) != after.get(path))
         proof: Proof | None = values.get("proof")
-        ending = run.ending
+        ending, rejections = run.ending, await self._rejections(run.id, run.org)
+        # The ending of a run repeats why a person refused: those words stand in the rejection, where they can be erased.
+        message = visible(ending.message)[:2_000] if ending is not None and not rejections else ""
         task = values.get("task") or run.task
         return EndedRun(
             run=run.id,
@@ -72,7 +74,7 @@ class EndedRuns:
             outside=task.outside or run.task.outside,
             status=run.status,
             code=ending.code if ending is not None else "",
-            message=visible(ending.message)[:2_000] if ending is not None and run.status != "delivered" else "",
+            message=message,
             proof=_proved(proof),
             accept=visible(proof.command)[:_LINE] if proof is not None and proof.ok else "",
             commands=tuple(_commands(values))[-MOST_COMMANDS:],
@@ -82,7 +84,7 @@ class EndedRuns:
                 for path in changed[:500]
                 if visible(path) == path
             ),
-            rejections=await self._rejections(run.id, run.org),
+            rejections=rejections,
             files=files,
             ended_at=run.updated_at,
         )
