@@ -16,11 +16,12 @@ from memory.records import (
     Rejection,
 )
 from memory.rendering import PREFIX, listed_skills, opened, shown
-from memory.skills import Skill, skill_of, skill_paths
+from memory.skills import MOST_SKILL_BYTES, Skill, skill_of, skill_paths
 
 __all__ = [
     "KINDS",
     "MOST_LISTED",
+    "MOST_SKILL_BYTES",
     "MOST_TEXT",
     "NAMESPACE",
     "PREFIX",

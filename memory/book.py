@@ -187,7 +187,7 @@ class MemoryBook:
             own, *others = await self.embed_of(org)([query[:8_000], *texts])
         except Unavailable:  # an endpoint that is away, or has changed its length: the words are there
             return fused(scores, None)
-        return fused(scores, [_cosine(own, other) for other in others])
+        return fused(scores, [cosine(own, other) for other in others])
 
 
 def _read(document: Mapping[str, object]) -> Memory | None:
@@ -208,6 +208,6 @@ def _fitting(text: str) -> str:
     return text.strip()
 
 
-def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
+def cosine(a: Sequence[float], b: Sequence[float]) -> float:
     lengths = sqrt(sum(x * x for x in a)) * sqrt(sum(x * x for x in b))
     return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else 0.0

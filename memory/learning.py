@@ -5,7 +5,7 @@ never from what a model said. What a person wrote or pinned is written over by n
 """
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +70,7 @@ def learned(known: Mapping[str, Memory], ended: EndedRun) -> dict[str, Memory]:
         known: those before, of the same repository.
         ended: the run.
     """
-    memories = {id_: each for id_, each in known.items() if each.by_person or not _contradicted(each, ended)}
+    memories = {id_: each for id_, each in known.items() if each.by_person or not contradicted(each, ended)}
     for fresh in (episode(ended), *facts(ended)):
         before = memories.get(fresh.id)
         if before is not None and before.by_person:
@@ -121,19 +121,17 @@ def episode(ended: EndedRun) -> Memory:
 
 def facts(ended: EndedRun) -> tuple[Memory, ...]:
     """What the commands and the proof of a run show about its repository; nothing where a person refused its work."""
-    if ended.status == "rejected":
-        return ()
     own: dict[str, Memory] = {}
-    for fact in _facts(ended):
+    for fact in () if ended.status == "rejected" else (*_of_commands(ended), *places(ended)):
         own.setdefault(fact.subject, fact)
     return tuple(own.values())
 
 
-def _facts(ended: EndedRun) -> Iterator[Memory]:
+def _of_commands(ended: EndedRun) -> Iterator[Memory]:
     if ended.accept and ended.proof:
         text = f"The acceptance command was: {ended.accept}\nOn a clean checkout: {ended.proof}"
         yield _fact(ended, "acceptance", "Acceptance command", text, ended.accept)
-    worked, tests = list[str](), dict[str, None]()
+    worked = list[str]()
     for ran in ended.commands:
         words = words_of(ran)
         if not words or words[0] in _LOOKING | _CHANGING or "-c" in words or "-e" in words:
@@ -145,9 +143,7 @@ def _facts(ended: EndedRun) -> Iterator[Memory]:
             )
         if ran.code != 0:
             continue
-        named = [path for word in words if (path := path_in(word)) in ended.files and is_test(path)]
-        tests |= dict.fromkeys(named)
-        if len(named) == 1:
+        if len(tests_in(ran, ended.files)) == 1:
             text = f"One test file is run by: {ran.command}"
             yield _fact(ended, "one test", "How one test file is run", text, ran.command)
         if len(words) > 1 and words[1] in _SET_UP.get(words[0], ()):
@@ -156,13 +152,14 @@ def _facts(ended: EndedRun) -> Iterator[Memory]:
     for command in [each for each in dict.fromkeys(worked) if each != ended.accept][:_COMMANDS]:
         text = f"It worked in the sandbox (exit code 0): {command}"
         yield _fact(ended, f"command {command}", f"Command that worked: {command}", text, command)
-    yield from _places(ended, tuple(tests))
 
 
-def _places(ended: EndedRun, tests: Sequence[str]) -> Iterator[Memory]:
+def places(ended: EndedRun) -> Iterator[Memory]:
     """Which tests judged the files that were changed, where the change was proved."""
     sources = [each for each in ended.changed if each.after and not is_test(each.path)]
-    judging = dict.fromkeys((*(each.path for each in ended.changed if each.after and is_test(each.path)), *tests))
+    written = (each.path for each in ended.changed if each.after and is_test(each.path))
+    ran = (path for each in ended.commands if each.code == 0 for path in tests_in(each, ended.files))
+    judging = dict.fromkeys((*written, *ran))
     if not ended.proof or not judging or len(sources) > 5 or len(judging) > 5:  # noqa: PLR2004  it is about everything
         return
     for source in sources:
@@ -225,12 +222,18 @@ def words_of(ran: RanCommand) -> tuple[str, ...]:
     return tuple(words)
 
 
+def tests_in(ran: RanCommand, files: Mapping[str, str]) -> tuple[str, ...]:
+    """The test files that a command names."""
+    paths = dict.fromkeys(map(path_in, words_of(ran)))
+    return tuple(path for path in paths if path in files and is_test(path))
+
+
 def path_in(word: str) -> str:
     """The path that a word of a command may be: of a test's id, or behind the name of an option or a variable."""
     return word.rpartition("=")[2].partition("::")[0]
 
 
-def _contradicted(memory: Memory, ended: EndedRun) -> bool:
+def contradicted(memory: Memory, ended: EndedRun) -> bool:
     """Whether a command of the run shows the opposite of a fact."""
     return bool(memory.command) and any(
         ran.command == memory.command and (ran.code not in NOT_FOUND) != memory.works for ran in ended.commands

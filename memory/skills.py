@@ -14,7 +14,7 @@ from domain.text import yaml_value
 FOLDERS = (".signoff/skills", ".agents/skills", ".claude/skills", ".github/skills", "skills")
 """Where skills are, at the top of a repository; of two with the same name the first one counts."""
 MOST_SKILLS = 20
-MOST_BYTES = 64 << 10
+MOST_SKILL_BYTES = 64 << 10
 """Of a file; a longer one is no skill."""
 _DESCRIPTION = 300
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.{0,4000}?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
@@ -43,7 +43,7 @@ def skill_paths(paths: Iterable[str]) -> tuple[str, ...]:
 
 def skill_of(path: str, data: bytes) -> Skill | None:
     """What a file offers; None where its front matter has no name and description."""
-    if len(data) > MOST_BYTES:
+    if len(data) > MOST_SKILL_BYTES:
         return None
     front = _FRONT.match(data.decode(errors="replace"))
     if front is None:

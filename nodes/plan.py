@@ -18,7 +18,7 @@ from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
 from nodes.coder.context import INSTRUCTIONS, TreeFiles, gather
-from nodes.coder.recall import Recall
+from nodes.memory.recall import Recall
 from retrieval import IndexFolder
 from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces, is_manifest
 from sandbox.environments import declared_packages

@@ -32,11 +32,11 @@ from nodes.coder.changes import ChangeRunner, label_of
 from nodes.coder.command_edits import take_command_edits
 from nodes.coder.context import RecentTrees
 from nodes.coder.edits import fitted
-from nodes.coder.recall import Recall
 from nodes.coder.single import opening
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
 from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.transcript import cut_output, key_facts, subject_of
+from nodes.memory.recall import Recall
 from sandbox import Deliverable
 
 

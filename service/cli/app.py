@@ -75,7 +75,9 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "bench": CommandEntry("bench.cli", "app", "Measure strategies and models on small bugs."),
     "audit": CommandEntry("cli.audit", "app", "Verify and export the tamper-evident record."),
     "sandbox": CommandEntry("cli.sandbox", "app", "Test the sandbox on this host."),
-    "memory": CommandEntry("cli.memory", "app", "What runs remember: see, correct, pin, forget, export, rebuild."),
+    "memory": CommandEntry(
+        "cli.memory.commands", "app", "What runs remember: see, correct, pin, forget, export, rebuild."
+    ),
     "models": CommandEntry(
         "cli.models", "app", "Which models there are, how their endpoints are, and who would be asked."
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals.events import AuditFact
+from approvals import AuditFact
 from database import writing
 from memory import Memory, MemoryBook
 from telemetry.audit import Audit

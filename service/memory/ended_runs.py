@@ -61,7 +61,7 @@ class EndedRuns:
         changed = sorted(path for path in files.keys() | after.keys() if files.get(path) != after.get(path))
         proof: Proof | None = values.get("proof")
         ending, rejections = run.ending, await self._rejections(run.id, run.org)
-        # The ending of a run repeats why a person refused: those words stand in the rejection, where they can be erased.
+        # An ending repeats why a person refused: those words stand in the rejection, where they can be erased.
         message = visible(ending.message)[:2_000] if ending is not None and not rejections else ""
         task = values.get("task") or run.task
         return EndedRun(

@@ -6,11 +6,11 @@ from approvals import Clock
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
 from nodes.coder.loops import CandidateLoops
-from nodes.coder.recall import Recall
 from nodes.coder.single import SingleAnswer
 from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.turns import CoderLoop
 from nodes.execute import Executor
+from nodes.memory.recall import Recall
 from sandbox import Check
 from service.settings import Settings
 from service.wiring.models import ModelSelection

@@ -10,7 +10,7 @@ from approvals import Ballots, Clock
 from domain import Refused
 from memory import KINDS, Embed, ItemStore, MemoryBook, MemoryKind
 from models.clients import Embedder, ModelEndpoint
-from nodes.coder.recall import Recall
+from nodes.memory.recall import Recall
 from retrieval import text_scores
 from sandbox import Store
 from service.memory.ended_runs import EndedRuns

@@ -11,8 +11,8 @@ from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
-from nodes.coder.recall import Recall
 from nodes.deliver import Deliverer
+from nodes.memory.recall import Recall
 from nodes.observe import Observer
 from nodes.plan import Planner
 from nodes.publishing import Publisher

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory import ChangedFile, Citation, EndedRun, Memory, RanCommand, Rejection, forgotten, learned
-from memory.learning import MOST_EPISODES, MOST_FACTS, episode, facts
+from memory.learning import MOST_EPISODES, MOST_FACTS, contradicted, episode, facts
 from memory.records import MOST_TEXT
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +33,7 @@ ENDED = EndedRun(
     files=FILES,
     ended_at=START,
 )
-WORDS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=60)
+WORDS = st.text("ab /='\"&;\n\0\\é\u202e", max_size=40)
 RUNS = st.builds(
     EndedRun,
     run=st.sampled_from(["a", "b", "c", "d"]),
@@ -117,6 +117,15 @@ def test_a_command_that_cannot_be_run_any_more_takes_its_facts_with_it() -> None
     assert not fact.works
     back = replace(later, run="r3", commands=(replace(gone, code=0),))
     assert [each.works for each in learned(after, back).values() if each.command == gone.command] == [True, True]
+
+
+def test_only_the_opposite_outcome_contradicts() -> None:
+    (fact,) = [each for each in learned({}, ENDED).values() if each.subject == "set-up"]
+    for code, expected in ((0, False), (1, False), (None, False), (127, True), (126, True)):
+        again = replace(ENDED, commands=(RanCommand(command="make build", code=code),))
+        assert contradicted(fact, again) is expected
+        assert contradicted(replace(fact, works=False), again) is not expected
+    assert not contradicted(replace(fact, command=""), ENDED)
 
 
 def test_what_a_person_wrote_or_pinned_is_written_over_by_no_run() -> None:

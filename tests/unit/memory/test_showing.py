@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory import KINDS, Citation, Memory, Rejection, listed_skills, opened, shown, skill_of, skill_paths
+from memory.book import cosine
 from memory.relevance import EPISODES_SHOWN, MOST_SHOWN, chosen, expired, fused, stale
 from memory.rendering import MOST_CHARS, readable
 
@@ -67,6 +68,12 @@ def test_ranks_of_words_and_of_meaning_are_fused() -> None:
     both = fused([3.0, 2.0, 0.0], [0.1, 0.9, 0.8])
     assert both[1] == max(both)
     assert fused([0.0, 0.0], [0.0, 0.0]) == [0.0, 0.0]
+
+
+def test_nearness_is_that_of_directions() -> None:
+    assert cosine((1.0, 0.0), (2.0, 0.0)) == 1.0
+    assert cosine((1.0, 0.0), (0.0, 3.0)) == 0.0
+    assert cosine((0.0, 0.0), (1.0, 1.0)) == 0.0
 
 
 def test_a_memory_says_where_it_comes_from_and_what_has_changed() -> None:

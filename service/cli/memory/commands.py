@@ -128,7 +128,7 @@ def add(
     """Write a fact that you know; it is pinned.
 
     Example:
-      signoff memory add "Database tests" "They need make db first."
+      signoff memory add "Database tests" "They need PostgreSQL, started by tools/db.sh."
     """
 
     async def work() -> Memory:

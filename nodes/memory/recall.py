@@ -10,6 +10,7 @@ from domain import Refused
 from domain.coder import OpenAction, SearchAction
 from memory import (
     KINDS,
+    MOST_SKILL_BYTES,
     PREFIX,
     Memory,
     MemoryBook,
@@ -20,7 +21,6 @@ from memory import (
     skill_of,
     skill_paths,
 )
-from memory.skills import MOST_BYTES
 from nodes._events import announce
 from nodes.coder.context import TreeFiles
 from nodes.coder.slices import ExecuteInput
@@ -62,7 +62,7 @@ class Recall:
                     expired=known.expired,
                 )
         if "procedural" in self.kinds and (paths := skill_paths(await files.files())):
-            contents = await files.read_many(paths, limit=MOST_BYTES)
+            contents = await files.read_many(paths, limit=MOST_SKILL_BYTES)
             skills = [skill for path in paths if path in contents and (skill := skill_of(path, contents[path]))]
             if text := listed_skills(skills):
                 parts.append(text)
