@@ -26,6 +26,7 @@ from service.api.assistants import crons
 from service.api.assistants import routes as assistants
 from service.api.dependencies import Caller
 from service.api.errors import add_problems
+from service.api.memory import routes as memory
 from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
 from service.api.openai import completions, responses
 from service.mcp.http import McpResponse, open_mcp
@@ -59,6 +60,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         confirm_page,
         results,
         search,
+        memory,
         completions,
         responses,
         keys,

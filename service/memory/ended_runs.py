@@ -98,7 +98,7 @@ class EndedRuns:
 
 
 def _commands(values: dict[str, Any]) -> Iterable[RanCommand]:
-    for turn in values.get("turns", ()):
+    for turn in (*values.get("past_turns", ()), *values.get("turns", ())):
         if isinstance(turn.action, RunAction) and _EXIT in turn.outcome:
             code = turn.outcome.rpartition(_EXIT)[2]
             yield RanCommand(command=visible(turn.action.command), code=int(code) if code.isdecimal() else None)
@@ -108,10 +108,11 @@ def _commands(values: dict[str, Any]) -> Iterable[RanCommand]:
 
 
 def _tried(values: dict[str, Any]) -> Iterable[str]:
-    for turn in values.get("turns", ()):
+    turns = (*values.get("past_turns", ()), *values.get("turns", ()))
+    for turn in turns:
         if turn.outcome and isinstance(turn.action, RunAction | EditAction | DoneAction | UseAction):
             yield visible(turn.outcome)[:_LINE]
-    if values.get("turns"):
+    if turns:
         return
     for evidence in values.get("evidence", ()):
         findings = "; ".join(finding.message for finding in evidence.findings)

@@ -31,10 +31,10 @@ ITEMS = Table(
     Column("namespace", String(500), primary_key=True),
     Column("key", String(300), primary_key=True),
     Column("value", JSON, nullable=False),
-    # Whose run a memory was learnt from last: it goes when that thread is erased.
-    Column("run", String(64), nullable=True, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # Whose run a memory was learnt from last: it goes when that thread is erased.
+    Column("run", String(64), nullable=True, index=True),
 )
 _I = ITEMS.c
 
