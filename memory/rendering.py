@@ -65,13 +65,14 @@ def _block(memory: Memory, files: Mapping[str, str], most: int) -> str:
     source += [f"shown by {memory.runs} runs" if memory.runs > 1 else ""]
     where = _plain(", ".join(part for part in source if part)).replace("'", "")
     marks = "".join((" rejected='yes'" if memory.rejected else "", " outside='yes'" if memory.outside else ""))
-    lines = [memory.text]
-    lines += [
+    # What people refused comes first: the end of a long memory is cut off.
+    lines = [
         f"REJECTED by {each.by}, do not do this again: {each.reason.strip()[:600] or 'no reason given'}"
         for each in memory.rejections
     ]
     if memory.status == "rejected" and not memory.rejections:
         lines.append("REJECTED: a person refused this.")
+    lines.append(memory.text)
     if changed := stale(memory, files):
         lines.append(f"Changed since then: {', '.join(changed[:8])}")
     text = readable("\n".join(lines))

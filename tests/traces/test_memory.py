@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from domain import Plan, Step
 from memory import Memory
 from service.wiring.application import Application
 from tests.worlds.house import OK, application, decide, git, repository, start, task
@@ -103,6 +104,28 @@ async def test_what_a_person_rejected_is_marked_with_their_reason(tmp_path: Path
         assert episode.rejected
         assert episode.rejections[0].by == "ann"
         assert episode.rejections[0].reason == "This hides the discount, never sum that way."
+
+
+async def test_what_was_learnt_before_a_person_wished_for_more_is_not_lost(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "repo")
+    plan = Plan(goal="More", steps=(Step(id="more", title="Say why"),))
+    more = EDIT.replace("    return sum(prices[1:])\n", '    """Sum of all prices."""\n').replace(
+        "    return sum(prices)\n", '    """Sum of all prices, the first one too."""\n'
+    )
+    answers = {"planner": [plan], "coder": [*QUICK, more, DONE], "reviewer": [OK, OK]}
+    async with application(tmp_path, answers, coder_dialect="text") as opened:
+        standing, _ = await start(opened, task(repo, deliver="commit"))
+        await decide(opened, standing, "reject", "Say why it was wrong.")
+        standing = await opened.engine.advance(standing.run.id, None)
+        assert standing.run.status == "interrupted", standing.run.ending
+        assert [turn.step for turn in standing.values["turns"]] == ["more", "more"]
+        await decide(opened, standing, "approve")
+        standing = await opened.engine.advance(standing.run.id, None)
+        assert standing.run.status == "delivered", standing.run.ending
+        known = await opened.memory.all("local")
+        assert "one test" in subjects(known)
+        (episode,) = [each for each in known if each.kind == "episodic"]
+        assert [(each.by, each.reason) for each in episode.rejections] == [("ann", "Say why it was wrong.")]
 
 
 async def test_words_of_outsiders_are_shown_to_nobody_unasked_and_taint_who_asks(tmp_path: Path) -> None:

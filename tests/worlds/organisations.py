@@ -143,8 +143,6 @@ IN_RUNS = {"thread", "run of the command line", "checkpoint"}
 QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /v1/approvals": [{"run": ID}, {"cursor": ID}, {"cursor": f"1.{ID}"}, {"mine": "true"}],
     "GET /store/items": [{"namespace": ID, "key": ID}, {"namespace": "acme", "key": ID}],
-    "GET /v1/memory": [{"repo": ID}, {"repo": "/nowhere"}, {}],
-    "GET /v1/memory/export": [{"repo": ID}, {"repo": "/nowhere"}, {}],
     "GET /v1/usage": [{"run": ID}, {"run": ID, "by": "user"}],
     "GET /threads/{thread_id}/history": [{"before": ID}],
     "GET /v1/search": [{"query": "nothing", "thread_id": ID}, {"query": ID, "repo": f"/nowhere/{ID}"}],

@@ -86,6 +86,11 @@ def test_a_memory_says_where_it_comes_from_and_what_has_changed() -> None:
     assert shown([], {}) == ("", ())
 
 
+def test_what_a_person_refused_is_not_cut_off() -> None:
+    refused = replace(EPISODE, text="x" * 4_000, rejections=(Rejection(by="ben", reason="Too broad."),))
+    assert "REJECTED by ben, do not do this again: Too broad." in shown([refused], NOW)[0]
+
+
 def test_a_huge_memory_is_cut_and_many_have_one_bound() -> None:
     huge = replace(FACT, text="x" * 4_000)
     assert "characters left out" in shown([huge], NOW)[0]
