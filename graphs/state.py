@@ -62,6 +62,8 @@ class State(TypedDict):
     transcript: tuple[Message, ...]
     turns: tuple[CoderTurn, ...]
     """Of the coder since the last plan, without the texts that the transcript has."""
+    past_turns: tuple[CoderTurn, ...]
+    """Of the coder under earlier plans; the oldest are left out."""
     question: OpenQuestion | None
     """What the coder asks the person; the run waits for the answer."""
     evidence: tuple[Evidence, ...]

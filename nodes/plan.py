@@ -18,7 +18,8 @@ from nodes._commands import clip, plain, run_command, tail
 from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
-from nodes.coder.context import INSTRUCTIONS, gather
+from nodes.coder.context import INSTRUCTIONS, TreeFiles, gather
+from nodes.memory.recall import Recall
 from retrieval import IndexFolder
 from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces, is_manifest
 from sandbox.environments import declared_packages
@@ -66,6 +67,7 @@ class Planner:
     test_minutes: float = 20.0
     """How long the acceptance command may take before the change; later runs follow what it took."""
     indexes: IndexFolder = field(default_factory=IndexFolder)
+    recall: Recall = field(default_factory=Recall)
 
     async def __call__(self, state: PlanInput) -> PlanUpdate:
         run, task, pinned = state["run"], state["task"], state["pinned"]
@@ -103,6 +105,12 @@ class Planner:
         context, cited = await gather(
             self.store, run, pinned.tree, task.text, output, masker=masker, indexes=self.indexes
         )
+        files = TreeFiles(self.store, run, pinned.tree, masker)
+        recalled = await self.recall.beginning(
+            state["org"], pinned.repo, f"{task.text}\n{output[-2_000:]}", files, outside=task.outside
+        )
+        if recalled.text:  # behind the passages: what a prompt begins with is in the server's cache
+            context, cited = f"{context}\n\n{recalled.text}", (*cited[: 40 - len(recalled.cited)], *recalled.cited)
         size = await self.roster.team(selection(state))
         plan, planning, used = await self._plan(state, spent, baseline, context, cited, size)
         announce("plan_made", plan.goal, steps=[s.title for s in plan.steps], acceptance=plan.acceptance)

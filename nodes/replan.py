@@ -16,6 +16,8 @@ from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
 from sandbox import Pinned, Snapshot, Workspaces
 
 ROUNDS = 3
+PAST_TURNS = 200
+"""Turns under earlier plans that are remembered."""
 
 
 class ReplanInput(TypedDict):
@@ -31,6 +33,8 @@ class ReplanInput(TypedDict):
     review: NotRequired[Review | None]
     verdict: NotRequired[Verdict | None]
     seen: NotRequired[tuple[str, ...]]
+    turns: NotRequired[tuple[CoderTurn, ...]]
+    past_turns: NotRequired[tuple[CoderTurn, ...]]
     round: int
     snapshot: Snapshot
     good: Snapshot
@@ -43,6 +47,7 @@ class ReplanUpdate(TypedDict, total=False):
     done: tuple[str, ...]
     transcript: tuple[Message, ...]
     turns: tuple[CoderTurn, ...]
+    past_turns: tuple[CoderTurn, ...]
     question: None
     snapshot: Snapshot
     round: int
@@ -97,6 +102,7 @@ class Replanner:
             "done": (),
             "transcript": (),
             "turns": (),
+            "past_turns": (*state.get("past_turns", ()), *state.get("turns", ()))[-PAST_TURNS:],
             "question": None,
             "tries": 0,
             "findings": (),

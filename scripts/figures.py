@@ -21,6 +21,7 @@ ROOMS = (
     "domain",
     "forges",
     "graphs",
+    "memory",
     "models",
     "nodes",
     "retrieval",

@@ -39,6 +39,7 @@ from service.runs.turns import TURNS, Turns
 from service.storage.assistants import STORED, VERSIONS
 from service.storage.crons import CRONS
 from service.storage.items import ITEMS
+from service.storage.vectors import KEPT_FOR, VECTORS
 from telemetry import forget_trace, traces_before
 from telemetry.audit import metadata as audit
 
@@ -181,7 +182,18 @@ TABLES = (
         "`DELETE /v1/members/{subject}`",
     ),
     Kept(MODES, "organisation", "for good: whether four eyes are in force", "nothing"),
-    Kept(ITEMS, "organisation", "until its client deletes it", "`DELETE /store/items`"),
+    Kept(
+        ITEMS,
+        "thread",
+        "what was learnt from a run, until its thread is deleted; what a client wrote, until that deletes it",
+        of_thread=lambda thread, org: and_(ITEMS.c.run == thread, ITEMS.c.org == org),
+    ),
+    Kept(
+        VECTORS,
+        "organisation",
+        f"{KEPT_FOR.days} days: numbers made of texts that are remembered, by their hash",
+        past=lambda at: VECTORS.c.used_at < at.now - KEPT_FOR,
+    ),
     Kept(STORED, "organisation", "until its client deletes it", "`DELETE /assistants/{id}`"),
     Kept(VERSIONS, "organisation", "with its assistant", "`DELETE /assistants/{id}`"),
     Kept(CRONS, "organisation", "until its client deletes it, or its assistant", "`DELETE /runs/crons/{id}`"),
@@ -239,6 +251,8 @@ class Retention:
             # From the newest on: one that waits must not begin because the one before it ended.
             await self.dispatch.stop(turn, "interrupt", "deleted")
         await self.threads.bury(thread.id, now=self.clock())
+        async with writing(self.engine) as conn:  # nobody is to be told of it from now on
+            await conn.execute(delete(ITEMS).where(ITEMS.c.run == thread.id, ITEMS.c.org == thread.org))
 
     async def sweep(self) -> int:
         """Remove what is due; how many threads that were."""

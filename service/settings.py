@@ -130,6 +130,16 @@ class Settings(Reporting, Lifetimes):
     strategy: str = Field(default="balanced", description="balanced, quality, fast, low_ram, single or your own.")
     repair_seconds: float = Field(default=60.0, gt=0, description="Seconds the built-in repair engine may search.")
 
+    memory: str = Field(
+        default="episodic,semantic,procedural",
+        description="Kinds of memories that planner and coder are shown, with commas between: episodic, semantic, "
+        "procedural. none: runs are remembered for people only; off: nothing is remembered. See docs/memory.md.",
+    )
+    memory_vectors: bool = Field(
+        default=False,
+        description="Memories are compared by meaning, too, with SIGNOFF_MODEL_EMBEDDING; without it by words alone.",
+    )
+
     sandbox: str = Field(
         default="docker",
         description="Backend: docker, or unsafe-local, which runs commands on this machine without any protection "

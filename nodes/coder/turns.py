@@ -4,7 +4,7 @@ Looking starts no container: files are read from the content store. What changes
 above the automatic tier it waits for its signature, in the middle of the step.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
@@ -37,6 +37,7 @@ from nodes.coder.single import opening
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
 from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.transcript import cut_output, key_facts, subject_of, with_result
+from nodes.memory.recall import Recall
 from sandbox import Deliverable
 
 
@@ -50,6 +51,7 @@ class CoderLoop:
     clock: Clock
     trees: RecentTrees
     tools: ToolCalls
+    recall: Recall = field(default_factory=Recall)
 
     async def __call__(self, state: ExecuteInput, dialect: DialectName) -> ExecuteUpdate:
         step = ready(state["plan"], state["done"])[0]
@@ -142,7 +144,7 @@ class CoderLoop:
             case None | UseAction():
                 pass  # an answer without an action: the correction is in the turn already
             case OpenAction() | SearchAction() as action:
-                attempt = await self._look(state, attempt, action)
+                return await self._look(state, attempt, action)
             case RunAction(command=command):
                 try:
                     change = CodeChange(cmd_instructions=(command,))
@@ -176,18 +178,26 @@ class CoderLoop:
                 return {**await self.changes.saved(state, None, [attempt], state["spent"]), "question": question}
         return await self.changes.saved(state, None, [attempt], state["spent"])  # nothing there can have changed
 
-    async def _look(self, state: ExecuteInput, attempt: Attempt, action: OpenAction | SearchAction) -> Attempt:
-        """The attempt with what was opened or found; in the content store, no container is started for it."""
-        files = await self.trees.of(state["run"], state["snapshot"].tree)
+    async def _look(self, state: ExecuteInput, attempt: Attempt, action: OpenAction | SearchAction) -> ExecuteUpdate:
+        """The turn with what was opened or found, in files or memories; no container is started for it."""
+        files, outside = await self.trees.of(state["run"], state["snapshot"].tree), False
         try:
-            if isinstance(action, OpenAction):
+            if (recalled := await self.recall.looked_at(state, action, files.source)) is not None:
+                seen, outside = recalled.text, recalled.outside
+            elif isinstance(action, OpenAction):
                 seen = await files.explorer.open(action.path, action.first, action.last)
             else:
                 seen = await files.explorer.search(action.query, action.where, action.how)
+                remembered = await self.recall.beside(state, action, files.source)
+                seen = f"{seen}\n\n{remembered}" if remembered else seen
+            attempt = with_result(attempt, cut_output(seen))
         except Refused as error:
-            words = f"{error.message} {error.hint}".strip()
-            return with_result(attempt, words, ok=False, code=error.stable_code)
-        return with_result(attempt, cut_output(seen))
+            attempt = with_result(attempt, f"{error.message} {error.hint}".strip(), ok=False, code=error.stable_code)
+        update = await self.changes.saved(state, None, [attempt], state["spent"])  # nothing there can have changed
+        if not outside or state["task"].outside:
+            return update
+        announce("note", "The run has read a memory with words of outsiders.", subject="memory")
+        return {**update, "task": replace(state["task"], outside=True)}
 
     async def _carry_out(self, state: ExecuteInput, attempt: Attempt, change: CodeChange) -> ExecuteUpdate:
         """Rate a change and do it, or let it wait for its signature."""

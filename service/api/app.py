@@ -26,6 +26,7 @@ from service.api.assistants import crons
 from service.api.assistants import routes as assistants
 from service.api.dependencies import Caller
 from service.api.errors import add_problems
+from service.api.memory import routes as memory
 from service.api.middleware import MetricsMiddleware, SecurityMiddleware, StrictJsonMiddleware
 from service.api.openai import completions, responses
 from service.mcp.http import McpResponse, open_mcp
@@ -52,7 +53,18 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
     langgraph = (assistants, threads, crons, runs, event_streaming, store)
-    for part in (operations, *langgraph, approvals, confirm_page, results, search, completions, responses, keys):
+    for part in (
+        operations,
+        *langgraph,
+        approvals,
+        confirm_page,
+        results,
+        search,
+        memory,
+        completions,
+        responses,
+        keys,
+    ):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from memory import NAMESPACE
 from service.api.dependencies import Reader, Runner, TheContext
 from service.errors import refuse
 
@@ -57,6 +58,12 @@ class Namespaces(BaseModel):
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
 
+def ensure_own(namespace: list[str]) -> None:
+    """Raise ``namespace_reserved`` for what a client may read here and not change: runs act by what they remember."""
+    if namespace[:1] == [NAMESPACE]:
+        raise refuse("namespace_reserved", "What runs remember is not changed here.")
+
+
 @router.put("/items", status_code=204)
 async def put(principal: Runner, at: TheContext, item: Put) -> None:
     """Write an item."""
@@ -66,6 +73,7 @@ async def put(principal: Runner, at: TheContext, item: Put) -> None:
         raise refuse("request_invalid", "Items do not end by themselves; delete them: DELETE /store/items.")
     if item.index:
         raise refuse("request_invalid", "Items are found by namespace and filter; there is no index over their text.")
+    ensure_own(item.namespace)
     await at.items.put(principal.org, item.namespace, item.key, item.value)
 
 
@@ -83,6 +91,7 @@ async def get(
 @router.delete("/items", status_code=204)
 async def delete(principal: Runner, at: TheContext, item: Delete) -> None:
     """Remove one."""
+    ensure_own(item.namespace)
     await at.items.delete(principal.org, item.namespace, item.key)
 
 

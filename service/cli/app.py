@@ -81,6 +81,9 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "people": CommandEntry("people.cli", "app", "What is kept about a person: export, rename, erase."),
     "audit": CommandEntry("cli.audit", "app", "Verify and export the tamper-evident record."),
     "sandbox": CommandEntry("cli.operations.containers", "app", "Test the sandbox on this host."),
+    "memory": CommandEntry(
+        "cli.memory.commands", "app", "What runs remember: see, correct, pin, forget, export, rebuild."
+    ),
     "models": CommandEntry(
         "cli.models", "app", "Which models there are, how their endpoints are, and who would be asked."
     ),

@@ -24,6 +24,7 @@ from service.auth.api_keys import KEYS
 from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES
 from service.errors import refuse
+from service.memory.erasure import forget_in_memory
 from service.people.renaming import Renaming
 from service.runs.runs import RUNS
 from service.runs.threads import THREADS
@@ -142,6 +143,7 @@ class PersonalData:
             for table in (MEMBERS, SERVICE_ACCOUNTS, CRONS):
                 await conn.execute(delete(table).where(table.c.org == org, table.c.subject == name))
             touched = await forget(conn, org, name, ref)
+            await forget_in_memory(conn, org, name, ref)
             await self.audit.erase(conn, org, name)
             return touched
 

@@ -1,4 +1,8 @@
-"""Items of LangGraph's store API: small JSON documents by namespace and key, apart for each organisation."""
+"""Items of LangGraph's store API: small JSON documents by namespace and key, apart for each organisation.
+
+Namespaces under ``signoff_memory`` are what runs remember (``memory/``): clients read it there, and change it by
+``/v1/memory`` only, which knows who may.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import UtcDateTime, reading, writing
+from memory import NAMESPACE
 from retrieval import text_scores
 from service.errors import refuse
 from service.tables import METADATA, fits
@@ -28,6 +33,8 @@ ITEMS = Table(
     Column("value", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # Whose run a memory was learnt from last: it goes when that thread is erased.
+    Column("run", String(64), nullable=True, index=True),
 )
 _I = ITEMS.c
 
@@ -42,10 +49,11 @@ class Items:
     async def put(self, org: str, namespace: Sequence[str], key: str, document: dict[str, Any]) -> None:
         """Write an item, or write it again."""
         here, now = _here(org, namespace, key), self.clock()
+        run = str(document.get("run") or "")[:64] or None if namespace[0] == NAMESPACE else None
         async with writing(self.engine) as conn:
-            if (await conn.execute(update(ITEMS).where(here).values(value=document, updated_at=now))).rowcount:
+            if (await conn.execute(update(ITEMS).where(here).values(value=document, run=run, updated_at=now))).rowcount:
                 return
-        row = {"org": org, "namespace": joined(namespace), "key": key, "value": document}
+        row = {"org": org, "namespace": joined(namespace), "key": key, "value": document, "run": run}
         try:
             async with writing(self.engine) as conn:
                 await conn.execute(insert(ITEMS).values(**row, created_at=now, updated_at=now))

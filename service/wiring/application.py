@@ -19,6 +19,7 @@ from domain import Refused
 from forges import Forges, ForgeSettings
 from forges.inbound import ForgeHook
 from graphs import Nodes, coding
+from memory import MemoryBook
 from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
@@ -31,6 +32,9 @@ from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
+from service.memory.changes import MemoryChanges
+from service.memory.ended_runs import EndedRuns
+from service.memory.rebuilding import MemoryRebuild
 from service.runs.engine import RunEngine, nobody
 from service.runs.fenced_backend import FencedBackend, RunLeases
 from service.runs.runs import Run, Runs
@@ -42,6 +46,7 @@ from service.wiring.coder import open_tools
 from service.wiring.environments import open_environments
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.learning import learning_from
+from service.wiring.memory import open_book, open_ended_runs, open_recall, remembering
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
@@ -78,6 +83,8 @@ class Application:
     forges: Forges
     """Those that are configured."""
     search: RepositorySearch
+    memory: MemoryBook
+    ended_runs: EndedRuns
     forge_hooks: Sequence[ForgeHook] = ()
     """What may come in from forges."""
     connections: Connections = field(default_factory=Connections)
@@ -112,6 +119,18 @@ class Application:
     def voting(self) -> Voting:
         """Takes the answers of this terminal. Its own run goes on here, one of a server by that maintenance loop."""
         return Voting(ballots=self.ballots, clock=self.engine.clock)
+
+    @property
+    def memory_changes(self) -> MemoryChanges:
+        """What people change of memories."""
+        return MemoryChanges(
+            book=self.memory, audit=self.audit, engine=self.engine.runs.engine, clock=self.engine.clock
+        )
+
+    @property
+    def rebuild_memory(self) -> MemoryRebuild:
+        """Makes the memories of an organisation anew from its runs."""
+        return MemoryRebuild(engine=self.engine, ended=self.ended_runs, audit=self.audit)
 
     @property
     def environments(self) -> Environments | None:
@@ -242,6 +261,8 @@ def _assemble(  # noqa: PLR0917
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     publisher = open_publisher(forges, store, clock, stack.push_async_callback)
+    book = open_book(settings, storage.engine, clock)
+    ended_runs = open_ended_runs(store, ballots, book)
     nodes = build_nodes(
         settings,
         selection,
@@ -255,11 +276,14 @@ def _assemble(  # noqa: PLR0917
         revise=revise,
         publisher=publisher,
         clock=clock,
+        recall=open_recall(settings, book),
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
     return Application(
         settings=settings,
-        engine=_engine(settings, storage, spans, nodes, workspaces, leases, selection, served_to is None, clock=clock),
+        engine=_engine(
+            settings, storage, spans, nodes, workspaces, leases, selection, ended_runs, served_to is None, clock=clock
+        ),
         nodes=nodes,
         ballots=ballots,
         store=store,
@@ -271,6 +295,8 @@ def _assemble(  # noqa: PLR0917
         audit=audit,
         revise=revise,
         search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
+        memory=book,
+        ended_runs=ended_runs,
         forges=publisher.forges,
     )
 
@@ -283,6 +309,7 @@ def _engine(  # noqa: PLR0917
     workspaces: Workspaces,
     leases: RunLeases,
     selection: ModelSelection,
+    ended_runs: EndedRuns,
     alone: bool,
     *,
     clock: Clock,
@@ -299,7 +326,10 @@ def _engine(  # noqa: PLR0917
         spans=RunSpans(spans),
         org=settings.org,
         clock=clock,
-        ended=both(both(scored_when_ended(settings), status.ended), learning_from(selection.board)),
+        ended=both(
+            both(both(scored_when_ended(settings), status.ended), learning_from(selection.board)),
+            remembering(settings, ended_runs),
+        ),
         began=status.began if status.forges.entries else nobody,
         lease_for=timedelta(seconds=settings.lease_s),
         leases=leases,

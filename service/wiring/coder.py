@@ -11,6 +11,7 @@ from nodes.coder.single import SingleAnswer
 from nodes.coder.tool_calls import ToolCalls
 from nodes.coder.turns import CoderLoop
 from nodes.execute import Executor
+from nodes.memory.recall import Recall
 from nodes.observe import Observer
 from nodes.team import Supervisor
 from nodes.teamwork.merging import MergeQueue
@@ -71,11 +72,20 @@ def build_executor(  # noqa: PLR0917
     trees: RecentTrees,
     clock: Clock,
     tools: ToolServers | None = None,
+    recall: Recall | None = None,
 ) -> Executor:
     """Build the node ``execute``."""
     says = prompt_sources(settings)
     calls = ToolCalls(changes=changes, servers=tools or McpServers())
-    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees, tools=calls)
+    loop = CoderLoop(
+        changes=changes,
+        roster=selection,
+        prompt=says["turn"],
+        clock=clock,
+        trees=trees,
+        tools=calls,
+        recall=recall or Recall(),
+    )
     seconds, judging = settings.repair_seconds, says["judge"]
     single = SingleAnswer(
         changes=changes,

@@ -11,6 +11,7 @@ from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
 from nodes.deliver import Deliverer
+from nodes.memory.recall import Recall
 from nodes.observe import Observer
 from nodes.plan import Planner
 from nodes.publishing import Publisher
@@ -46,6 +47,7 @@ def build_nodes(
     clock: Clock = now,
     resume_votes_as: Voter | None = None,
     tools: ToolServers | None = None,
+    recall: Recall | None = None,
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
     store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
@@ -60,7 +62,8 @@ def build_nodes(
         ballots=ballots,
         tracer=spans.tracer,
     )
-    execute = build_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock, tools)
+    trees = RecentTrees(store, masks, indexes)
+    execute = build_executor(settings, changes, selection, trees, clock, tools, recall or Recall())
     observe = Observer(prompt=says["observe"], result=says["result"])
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up, publisher=publisher),
@@ -74,6 +77,7 @@ def build_nodes(
             tracer=spans.tracer,
             test_minutes=settings.test_minutes,
             indexes=indexes,
+            recall=recall or Recall(),
         ),
         execute=execute,
         observe=observe,

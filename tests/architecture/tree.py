@@ -11,6 +11,7 @@ ROOMS = (
     "domain",
     "database",
     "sandbox",
+    "memory",
     "models",
     "retrieval",
     "risk",

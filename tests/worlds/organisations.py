@@ -112,6 +112,8 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /v1/session": [{"key": ID}],
     "POST /v1/keys": [{"name": ID, "subject": ID, "roles": ["viewer"]}, {"name": ID, "standing": ID}],
     "PATCH /v1/keys/{key_id}": [{"standing": ""}],
+    "POST /v1/memory": [{"repo": ID, "title": "x", "text": "y"}, {"repo": "/nowhere", "title": ID, "text": ID}],
+    "PATCH /v1/memory/{memory_id}": [{"text": "mine now"}, {"pinned": True}, {"pinned": False}],
 }
 """A body for every route that takes one, with ids wherever ids, or what might be taken for one, can stand."""
 RAW = {
@@ -187,6 +189,8 @@ async def settled(service: Served) -> dict[str, str]:
         said = {"decision": "respond", "action_digest": "sha256:" + "0" * 64, "comment": SECRET}
         await http.post(f"/v1/approvals/{ballot['id']}/decisions", json=said, headers={"Idempotency-Key": "acme-once"})
         await http.put("/store/items", json={"namespace": ["acme"], "key": "note", "value": {"text": SECRET}})
+        remembered = {"repo": "/nowhere", "title": "A habit", "text": SECRET}
+        memory = (await http.post("/v1/memory", json=remembered)).json()["id"]
         key = (await http.post("/v1/keys", json={"name": SECRET, "roles": ["viewer"]})).json()["id"]
     assistant = await sdk.assistants.create("coding", name=SECRET, metadata={"about": SECRET})
     nightly = await sdk.crons.create("coding", schedule="0 3 * * *", input={"task": TASK}, metadata={"about": SECRET})
@@ -207,6 +211,7 @@ async def settled(service: Served) -> dict[str, str]:
         "ballot": ballot["id"],
         "digest": ballot["action_digest"],
         "key": key,
+        "memory": memory,
         "idempotency key": "acme-once",
         "namespace": "acme",
         "item": "note",

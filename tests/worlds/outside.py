@@ -41,6 +41,10 @@ from domain.text.elision import elision, unnumbered, with_whole_lines
 from domain.weakening import is_test, weakened
 from forges.registry import path_within
 from forges.rendering import code, fenced, key_of, marked, quiet
+from memory import skill_of
+from memory.learning import words_of
+from memory.records import RanCommand
+from memory.rendering import readable
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
@@ -137,6 +141,9 @@ def _option(text: str) -> dict[str, Any]:
 
 
 PARSERS = (
+    Parser("memory.skills", lambda text: skill_of("skills/a/SKILL.md", _raw(f"---\n{text}"))),
+    Parser("memory.rendering", readable),
+    Parser("memory.learning", lambda text: words_of(RanCommand(command=text, code=0))),
     Parser("domain.reports", read_report),
     Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
     Parser("domain.change", mode_changes),

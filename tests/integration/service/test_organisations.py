@@ -119,6 +119,7 @@ def test_every_route_is_walked_and_every_body_has_an_entry() -> None:
         "since",
         "until",
         "query",
+        "kind",
         "repo",
         "rev",
         "max_tokens",

@@ -40,6 +40,7 @@ DUE: dict[str, tuple[dict[str, Any], ...]] = {
     "received": ({"received_at": ago(days=401)},),
     "links": ({"used_at": ago(days=401)},),
     "api_keys": ({"kind": "st", "expires_at": ago(days=31)},),
+    "memory_vectors": ({"used_at": ago(days=91)},),
     "rates": ({"minute": int(ago(minutes=5).timestamp() // 60)},),
 }
 """Rows that are due, by table."""
@@ -64,6 +65,7 @@ NOT_DUE: dict[str, tuple[dict[str, Any], ...]] = {
         {"kind": "ak", "expires_at": ago(days=3_000)},
         {"kind": "ak", "expires_at": None},
     ),
+    "memory_vectors": ({"used_at": ago(days=89)},),
     "rates": ({"minute": int(NOW.timestamp() // 60)},),
 }
 """Rows that stay."""
@@ -109,6 +111,7 @@ def filled(table: Table, number: int, values: dict[str, Any]) -> dict[str, Any]:
         "Instant": NOW,
         "Integer": number,
         "LargeBinary": b"x",
+        "FloatVector": (0.5,),
     }
     missing = [column for column in table.c if column.key not in values and not column.nullable]
     return {column.key: others.get(type(column.type).__name__, str(number)) for column in missing} | values

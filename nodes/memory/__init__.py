@@ -1,0 +1,1 @@
+"""Memories and skills, as planner and coder read them."""
