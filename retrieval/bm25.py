@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from retrieval.terms import bag, query_terms, size
 
-K1 = 8.0
+K1 = 3.0
 """Later than for prose, a term that comes again stops counting: names weigh several times in a bag."""
 PROSE_K1 = 1.2
 B = 1.0
@@ -18,6 +18,11 @@ B = 1.0
 PROSE_B = 0.85
 SHORTEST = 0.2
 """Share of the mean length below which a document gains nothing by being shorter: one line that only names a thing."""
+
+
+def rareness(holding: int, documents: int) -> float:
+    """Inverse document frequency of a term that ``holding`` of so many documents have; more than zero."""
+    return math.log(1 + (documents - holding + 0.5) / (holding + 0.5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,7 @@ class Bm25:
                 if (count := document[term]) > 0:
                     counts[term].append((index, count))
         for term, hits in counts.items():
-            rare = math.log(1 + (len(lengths) - len(hits) + 0.5) / (len(hits) + 0.5))
-            weight = query[term] * (rarity or {}).get(term, rare) * (self.k1 + 1)
+            weight = query[term] * (rarity or {}).get(term, rareness(len(hits), len(lengths))) * (self.k1 + 1)
             for index, count in hits:
                 norm = self.k1 * (1 - self.b + self.b * max(lengths[index] / mean, self.shortest))
                 totals[index] += weight * count / (count + norm)

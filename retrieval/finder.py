@@ -15,7 +15,7 @@ from retrieval.mentions import QueryMentions, mentions
 from retrieval.packing import fit, join
 from retrieval.ranking import Corpus, rank
 from retrieval.repomap import outline, ranks
-from retrieval.terms import STOP, bag, query_terms
+from retrieval.terms import STOP, bag, query_terms, telling
 
 CANDIDATES = 100
 """Files whose chunks are ranked for one question."""
@@ -85,7 +85,7 @@ class Finder:
         coverage = await self.index.update(
             reads, versions, selected, private=private, until=until, clock=self.clock, progress=self.progress
         )
-        terms = query_terms("\n".join((query, *hints)))
+        terms = telling(query_terms("\n".join((query, *hints))))
         texts = dict(await self._read(reads, mentioned.files))
         # Names around a line that failed are words of the question, too: they lead to the code that it calls.
         around: list[str] = []

@@ -4,7 +4,6 @@ Fields are weighted by adding their weighted counts before saturation (BM25F, Ro
 that a file defines and the words of its path count more than what it mentions.
 """
 
-import math
 import re
 from array import array
 from collections import Counter
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import chain
 
+from retrieval.bm25 import rareness
 from retrieval.terms import terms_of
 
 WORD = re.compile(rb"[A-Za-z0-9_\x80-\xff]{2,80}")
@@ -96,7 +96,7 @@ def best_files(
             for file, count in chain.from_iterable(zip(*entry, strict=True) for entry in entries(term))
             if file in lengths
         ]
-        rarity[term] = math.log(1 + (len(lengths) - len(hits) + 0.5) / (len(hits) + 0.5))
+        rarity[term] = rareness(len(hits), len(lengths))
         rare = weight * rarity[term]
         for file, count in hits:
             norm = SATURATION * (1 - LENGTH) + steepness * lengths[file]
