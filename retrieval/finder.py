@@ -8,7 +8,7 @@ from itertools import islice
 
 from retrieval.chunks import Chunk
 from retrieval.contract import Passage, Reads, Versioned
-from retrieval.file_filter import MAX_FILES, MAX_INDEXED, path_weight, select_files
+from retrieval.file_filter import MAX_FILES, path_weight, select_files
 from retrieval.file_reader import BoundedReader, LoadedTexts, Text
 from retrieval.index import CodeIndex, Coverage, Indexed, IndexLost, Progress, index_file
 from retrieval.mentions import QueryMentions, mentions
@@ -81,9 +81,8 @@ class Finder:
         # Vendored and generated files are searched where somebody names their folder.
         first = mentioned.files if within is None or len(within) > _FEW else tuple(versions)
         until = self.clock() + self.seconds
-        selected = select_files(tuple(versions), first=first, limit=MAX_INDEXED)
         coverage = await self.index.update(
-            reads, versions, selected, private=private, until=until, clock=self.clock, progress=self.progress
+            reads, versions, first=first, private=private, until=until, clock=self.clock, progress=self.progress
         )
         terms = telling(query_terms("\n".join((query, *hints))))
         texts = dict(await self._read(reads, mentioned.files))

@@ -69,10 +69,12 @@ class Corpus:
 
 def lexical(corpus: Corpus, terms: Mapping[str, float]) -> list[int]:
     """Return the chunks by their words: what they say, what they define, and what their file says, best first."""
-    rarity, scores = rarity_of(corpus, terms), dict[int, float]()
+    bm25, scores = Bm25(corpus.bags, corpus.sizes), dict[int, float]()
+    counts = bm25.holding(terms)
+    rarity = {term: both_rarities(corpus, term, len(holding)) for term, holding in counts.items()}
     weights = {term: weight * rarity[term] for term, weight in terms.items()}
     path_weights = {path: path_weight(path) for path in {c.path for c in corpus.chunks}}
-    for index, said in enumerate(Bm25(corpus.bags, corpus.sizes).scores(terms, rarity)):
+    for index, said in enumerate(bm25.scores(terms, rarity, counts)):
         if said > 0:
             c = corpus.chunks[index]
             named = terms_of(c.name.rsplit(".", 1)[-1]) if c.name else ()
@@ -84,17 +86,14 @@ def lexical(corpus: Corpus, terms: Mapping[str, float]) -> list[int]:
     return sorted(scores, key=lambda index: (-scores[index], index))[:LEXICAL]
 
 
-def rarity_of(corpus: Corpus, terms: Mapping[str, float]) -> dict[str, float]:
-    """How rare terms are: the mean of among the tree's files and among the chunks that are ranked.
+def both_rarities(corpus: Corpus, term: str, holding: int) -> float:
+    """How rare a term is that so many chunks have: the mean of among the tree's files and among these chunks.
 
     In a small repository each file has most words and only chunks tell them apart; in a large one the chunks were
     chosen by these words, and only the tree knows how rare they are.
     """
-    rarity: dict[str, float] = {}
-    for term in terms:
-        own = rareness(sum(term in counts for counts in corpus.bags), len(corpus.bags))
-        rarity[term] = (corpus.hits.rarity.get(term, own) + own) / 2
-    return rarity
+    own = rareness(holding, len(corpus.bags))
+    return (corpus.hits.rarity.get(term, own) + own) / 2
 
 
 def rank(corpus: Corpus, terms: Mapping[str, float], mentioned: QueryMentions) -> Iterator[tuple[Chunk, float, str]]:

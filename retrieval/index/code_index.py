@@ -11,14 +11,14 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Self
 from uuid import uuid4
 
 from retrieval.contract import Reads
-from retrieval.file_filter import is_minified
+from retrieval.file_filter import MAX_INDEXED, is_minified, select_files
 from retrieval.file_reader import BoundedReader
 from retrieval.index.analysis import Indexed, index_file, packed, unpacked, without_text
 from retrieval.index.database import SCHEMA, connected, numbers, transaction
@@ -100,6 +100,8 @@ class CodeIndex:
     _lengths: dict[int, float] = field(default_factory=dict[int, float])
     _skipped: dict[int, str] = field(default_factory=dict[int, str])
     _tree: _Tree | None = None
+    _complete: "tuple[Mapping[str, str], Coverage] | None" = None
+    """A tree whose files are all counted: the next question about it looks none of them up."""
     _kept: "OrderedDict[int, tuple[Indexed, int]]" = field(default_factory=OrderedDict)
     _kept_bytes: int = 0
     _words: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -125,18 +127,21 @@ class CodeIndex:
         self,
         reads: Reads,
         versions: Mapping[str, str],
-        paths: Sequence[str],
         *,
+        first: Sequence[str] = (),
         private: frozenset[str] = frozenset(),
         until: float,
         clock: Callable[[], float],
         progress: Progress | None = None,
     ) -> Coverage:
-        """Read and count those of ``paths`` that were never seen, the first ones first, until the time is up.
+        """Read and count those files that were never seen, the first ones first, until the time is up.
 
         ``versions`` are the hashes of the contents by path. What was counted by then stays counted; of ``private``
-        paths it is in memory only.
+        paths it is in memory only. ``first`` are searched wherever they lie, of the others those worth it.
         """
+        if not first and (known := await asyncio.to_thread(self._covered, versions)) is not None:
+            return known
+        paths = select_files(tuple(versions), first=first, limit=MAX_INDEXED)
         missing = await asyncio.to_thread(self._missing, versions, paths)
         reader, waiting = BoundedReader(reads=reads, clock=clock), list[_Counted]()
         size = done = 0
@@ -160,12 +165,10 @@ class CodeIndex:
                 progress(len(paths) - len(missing) + done, len(paths))
         if waiting:
             await asyncio.to_thread(self._write, waiting, versions)
-        skipped: dict[str, int] = {}
-        for path in paths:
-            if reason := self._skipped.get(self._ids.get((versions[path], path), 0)):
-                skipped[reason] = skipped.get(reason, 0) + 1
-        known = sum((versions[path], path) in self._ids for path in paths)
-        return Coverage(files=known - sum(skipped.values()), added=done, skipped=skipped, complete=done == len(missing))
+        coverage = self._coverage(versions, paths, added=done, complete=done == len(missing))
+        if coverage.complete and not first and coverage.files + sum(coverage.skipped.values()) == len(paths):
+            self._complete = versions, coverage
+        return coverage
 
     def best(self, terms: Mapping[str, float], versions: Mapping[str, str], *, keep: int) -> Hits:
         """Return the files of a tree that say most about weighted terms."""
@@ -190,7 +193,22 @@ class CodeIndex:
             records |= await asyncio.to_thread(self._make_records, versions, texts)
         return {path: records[path] for path in paths if path in records}
 
+    def _coverage(self, versions: Mapping[str, str], paths: Sequence[str], *, added: int, complete: bool) -> Coverage:
+        skipped: dict[str, int] = {}
+        for path in paths:
+            if reason := self._skipped.get(self._ids.get((versions[path], path), 0)):
+                skipped[reason] = skipped.get(reason, 0) + 1
+        known = sum((versions[path], path) in self._ids for path in paths)
+        return Coverage(files=known - sum(skipped.values()), added=added, skipped=skipped, complete=complete)
+
     # -- In a thread -------------------------------------------------------------------------------------------------
+
+    def _covered(self, versions: Mapping[str, str]) -> Coverage | None:
+        # Opened first: another process may have begun the file anew, and then nothing of this tree is known.
+        with self._open():
+            if self._complete is None or self._complete[0] is not versions:
+                return None
+            return replace(self._complete[1], added=0)
 
     def _missing(self, versions: Mapping[str, str], paths: Sequence[str]) -> list[str]:
         with self._open():
@@ -227,7 +245,7 @@ class CodeIndex:
         self._ids = {version: file for version, file in self._ids.items() if file not in self._own}
         self._own.clear()
         self._segment = Segment()
-        self._tree = None
+        self._tree = self._complete = None
 
     def _know(self, file: int, length: float, skipped: str) -> None:
         if skipped:
@@ -371,6 +389,7 @@ class CodeIndex:
         (generation,) = db.execute("SELECT generation FROM index_of").fetchone()
         if generation != self._generation:
             self._generation, self._last, self._kept_bytes = generation, 0, 0
+            self._complete = None
             for known in (self._ids, self._lengths, self._skipped, self._kept):
                 known.clear()
             self._forget_own()
