@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.terms import STOP, bag, query_terms, size, stem, terms_of, weighted
+from retrieval.terms import STOP, bag, query_terms, size, stem, telling, terms_of, weighted
 
 NAME = st.from_regex(r"[a-z]{3,8}", fullmatch=True)
 
@@ -57,3 +57,15 @@ def test_the_first_sentence_of_a_question_counts_most_and_repetition_counts_slow
     assert asked["wrong"] == 3
     assert query_terms("Stock is wrong. Debit it.")["wrong"] > query_terms("Stock is wrong. Debit it.")["debit"]
     assert "the" not in asked
+
+
+def test_letters_and_small_numbers_say_nothing_beside_words() -> None:
+    assert set(telling(query_terms("x raised 404 in version 3 of 数 rows"))) == {"rais", "404", "vers", "数", "row"}
+    assert set(telling(query_terms("x 3"))) == {"x", "3"}
+
+
+@given(st.text())
+def test_a_question_never_loses_all_its_terms(text: str) -> None:
+    terms = query_terms(text)
+    assert bool(telling(terms)) == bool(terms)
+    assert telling(terms).items() <= terms.items()
