@@ -21,6 +21,7 @@ from retrieval.contract import Reads
 from retrieval.file_filter import MAX_INDEXED, is_minified, select_files
 from retrieval.file_reader import BoundedReader
 from retrieval.index.analysis import Indexed, index_file, packed, unpacked, without_text
+from retrieval.index.contract import CountedVersion, Coverage, Hits, IndexLost, Progress, Version
 from retrieval.index.database import SCHEMA, connected, numbers, transaction
 from retrieval.index.postings import Entry, Segment, best_files, counted
 
@@ -35,44 +36,6 @@ _OWN = 1 << 31
 """Ids of files that are in memory only begin here."""
 _STALE = 20_000
 """File versions of no tree that was asked for, from which on an index that has three times as many is begun anew."""
-Progress = Callable[[int, int], None]
-"""Is told how many files of how many are done."""
-Version = tuple[str, str]
-"""The hash of a content, and the path it has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """What of a tree is searched."""
-
-    files: int
-    """Searched, among the files of the tree that are worth it."""
-    added: int
-    """Read for this, and not before."""
-    skipped: Mapping[str, int]
-    """How many are not searched, by the reason."""
-    complete: bool
-    """False: time was up before all of them were read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """The files of a tree that say most about a question, and how rare its terms are there."""
-
-    files: Mapping[str, float]
-    """Scores by path, best first."""
-    rarity: Mapping[str, float]
-    """Inverse document frequency, by term."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """A file version to be written."""
-
-    version: Version
-    terms: Mapping[str, float]
-    length: float
-    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +106,7 @@ class CodeIndex:
             return known
         paths = select_files(tuple(versions), first=first, limit=MAX_INDEXED)
         missing = await asyncio.to_thread(self._missing, versions, paths)
-        reader, waiting = BoundedReader(reads=reads, clock=clock), list[_Counted]()
+        reader, waiting = BoundedReader(reads=reads, clock=clock), list[CountedVersion]()
         size = done = 0
         for start in range(0, len(missing), _BATCH):
             if clock() > until:
@@ -214,23 +177,25 @@ class CodeIndex:
         with self._open():
             return [path for path in paths if (versions[path], path) not in self._ids]
 
-    def _count(self, versions: Mapping[str, str], batch: Sequence[str], texts: Mapping[str, bytes]) -> list[_Counted]:
+    def _count(
+        self, versions: Mapping[str, str], batch: Sequence[str], texts: Mapping[str, bytes]
+    ) -> list[CountedVersion]:
         with self._lock:
             # Most words come again at once, so that starting over is cheaper than knowing which were used.
             if len(self._words) > MOST_WORDS:
                 self._words.clear()
-            files: list[_Counted] = []
+            files: list[CountedVersion] = []
             for path in batch:
                 version, data = (versions[path], path), texts.get(path)
                 if data is None:
-                    files.append(_Counted(version, {}, 0.0, "binary, over 512 KB, or unreadable"))
+                    files.append(CountedVersion(version, {}, 0.0, "binary, over 512 KB, or unreadable"))
                 elif is_minified(data):
-                    files.append(_Counted(version, {}, 0.0, "minified or data on one line"))
+                    files.append(CountedVersion(version, {}, 0.0, "minified or data on one line"))
                 else:
-                    files.append(_Counted(version, *counted(path, data, self._words)))
+                    files.append(CountedVersion(version, *counted(path, data, self._words)))
             return files
 
-    def _remember(self, files: Sequence[_Counted]) -> None:
+    def _remember(self, files: Sequence[CountedVersion]) -> None:
         with self._lock:
             if len(self._own) > _STALE:
                 self._forget_own()
@@ -259,7 +224,7 @@ class CodeIndex:
             self._lengths[file] = length
         self._tree = None
 
-    def _write(self, files: Sequence[_Counted], versions: Mapping[str, str]) -> None:
+    def _write(self, files: Sequence[CountedVersion], versions: Mapping[str, str]) -> None:
         with self._open() as db, transaction(db):
             # Another process may have made the file anew since it was looked at.
             self._refresh(db)
@@ -402,7 +367,3 @@ class CodeIndex:
         for file, content, path, length, skipped in rows:
             self._ids[content, path] = self._last = file
             self._know(file, length, skipped)
-
-
-class IndexLost(Exception):
-    """The file of an index is damaged or cannot be written; asking once more is answered from memory."""
