@@ -9,6 +9,7 @@ are shown within the budget. Half of the repositories may inform the ranking, th
 
 import asyncio
 import hashlib
+import importlib.util
 import json
 import re
 import subprocess
@@ -16,8 +17,10 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -174,10 +177,18 @@ async def signoff(tree: ParentTree, question: str, indexes: IndexFolder) -> Pass
 
 async def plain_bm25(tree: ParentTree, question: str, _: IndexFolder) -> Passages:
     """Okapi BM25 over the same chunks with the same terms, and nothing else."""
-    chunks = [c for path, data in (await _texts(tree)).items() for c in chunk(path, data.decode(errors="replace"))]
-    scores = Bm25([bag(c.text) for c in chunks], k1=PROSE_K1, b=0.75).scores(query_terms(question))
-    order = sorted(range(len(chunks)), key=lambda index: -scores[index])
-    return _packed([(chunks[index], scores[index], "") for index in order[:150] if scores[index] > 0])
+    counted = [each for path, data in (await _texts(tree)).items() for each in _counted(path, data)]
+    scores = Bm25([counts for _, counts in counted], k1=PROSE_K1, b=0.75).scores(query_terms(question))
+    order = sorted(range(len(counted)), key=lambda index: -scores[index])
+    return _packed([(counted[index][0], scores[index], "") for index in order[:150] if scores[index] > 0])
+
+
+async def static_vectors(tree: ParentTree, question: str, _: IndexFolder) -> Passages:
+    """Embeddings alone: the cosine of static vectors of every chunk. Needs wordllama, for the weights in its wheel."""
+    vectors = StaticVectors.load()
+    chunks = [c for path, data in (await _texts(tree)).items() for c, _ in _counted(path, data)]
+    similar = vectors.of(question) @ vectors.matrix(chunks).T
+    return _packed([(chunks[index], float(similar[index]), "") for index in (-similar).argsort()[:150]])
 
 
 async def rarest_words(tree: ParentTree, question: str, _: IndexFolder) -> Passages:
@@ -201,8 +212,51 @@ async def rarest_words(tree: ParentTree, question: str, _: IndexFolder) -> Passa
 SEARCHES: Mapping[str, Callable[[ParentTree, str, IndexFolder], Awaitable[Passages]]] = {
     "signoff": signoff,
     "BM25 over chunks": plain_bm25,
+    "static embeddings": static_vectors,
     "ripgrep of the rarest words": rarest_words,
 }
+
+
+@lru_cache(maxsize=3_000)
+def _counted(path: str, data: bytes) -> tuple[tuple[Chunk, Mapping[str, float]], ...]:
+    """A file's chunks and what they say; most files of a commit are those of the next one."""
+    return tuple((c, bag(c.text)) for c in chunk(path, data.decode(errors="replace")))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StaticVectors:
+    """Mean of the vectors of a text's tokens, as wordllama has them in its wheel; names split into words."""
+
+    tokenizer: Any
+    weights: Any
+
+    @classmethod
+    @lru_cache(maxsize=1)
+    def load(cls) -> "StaticVectors":
+        """Raises SystemExit where wordllama is not installed."""
+        found = importlib.util.find_spec("wordllama")
+        if found is None or not found.submodule_search_locations:
+            raise SystemExit("static embeddings need wordllama: pip install wordllama")
+        tokenizers, safetensors = importlib.import_module("tokenizers"), importlib.import_module("safetensors.numpy")
+        folder = Path(next(iter(found.submodule_search_locations)))
+        tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        weights = safetensors.load_file(str(folder / "weights" / "l2_supercat_256.safetensors"))["embedding.weight"]
+        return cls(tokenizer, weights.astype("float32"))
+
+    def of(self, text: str) -> Any:
+        words = re.sub(r"([a-z])([A-Z])", r"\1 \2", re.sub(r"[_\W]+", " ", text)).lower()[:4_000]
+        mean = self.weights[self.tokenizer.encode(words, add_special_tokens=False).ids or [0]].mean(axis=0)
+        return mean / ((mean @ mean) ** 0.5 + 1e-9)
+
+    def matrix(self, chunks: Sequence[Chunk]) -> Any:
+        numpy = importlib.import_module("numpy")
+        return numpy.array([self.chunk(c) for c in chunks])
+
+    @lru_cache(maxsize=60_000)  # noqa: B019  one of them lives as long as the measurement
+    def chunk(self, c: Chunk) -> Any:
+        return self.of(f"{c.path} {c.name} {c.text}")
 
 
 async def _texts(tree: ParentTree) -> dict[str, bytes]:

@@ -85,6 +85,15 @@ GOALS: Mapping[str, Goal] = {
     "models.fallback_ms": Goal(
         what="from a dead endpoint to the answer of another", unit="ms", wanted="at most", bound=250.0
     ),
+    "retrieval.recall_at_5": Goal(
+        what="docstrings whose function is among the first five, held half", unit="", wanted="at least", bound=0.85
+    ),
+    "retrieval.commits_regions": Goal(
+        what="regions of real commits found within 6,000 tokens, held half", unit="", wanted="at least", bound=0.6
+    ),
+    "retrieval.commits_files": Goal(
+        what="files of real commits found within 6,000 tokens, held half", unit="", wanted="at least", bound=0.75
+    ),
     "risk.classify_p50_us": Goal(what="rating a command, p50", unit="µs", wanted="at most", bound=1_000.0),
     "risk.dangerous_rated_low": Goal(what="dangerous commands rated low", unit="", wanted="at most", bound=0.0),
     "risk.harmless_overrated_pct": Goal(

@@ -17,6 +17,8 @@ MAX_LINES = 120
 """Lines up to which a function is one chunk; other text has half as many."""
 MAX_DEPTH = 12
 _NAME_FIELDS = ("name", "type", "left", "key")
+_FUNCTIONS = ("function", "method", "macro")
+"""What the grammars' names of functions have in common."""
 _ATTACHED = ("#", "//", "/*", "*", "@", "--", '"""')
 
 
@@ -51,6 +53,8 @@ class Chunk:
     text: str
     name: str = ""
     """Qualified name of the definition: ``Stock.reserve``; empty between definitions."""
+    function: bool = False
+    """It is a function or method, from its first line on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class _Span:
     last: int
     name: str
     whole: bool
+    function: bool
 
 
 def chunk(path: str, text: str) -> tuple[Chunk, ...]:
@@ -70,10 +75,13 @@ def chunk(path: str, text: str) -> tuple[Chunk, ...]:
     root = None if grammar is None else grammar.parse(text.encode(errors="replace"))
     spans = () if grammar is None or root is None else tuple(_spans(root, grammar, "", 0))
     chunks: list[Chunk] = []
+    begun: set[int] = set()
     for start, stop, span in _segments(lines, spans):
         for first, after in windows(lines, start, stop, limit=MAX_LINES if span and span.whole else MAX_LINES // 2):
-            name = span.name if span else ""
-            chunks.append(Chunk(path, first + 1, after, "\n".join(lines[first:after]), name))
+            name, function = (span.name, span.function and span.first not in begun) if span else ("", False)
+            if span:
+                begun.add(span.first)
+            chunks.append(Chunk(path, first + 1, after, "\n".join(lines[first:after]), name, function))
     return tuple(chunks)
 
 
@@ -114,7 +122,7 @@ def _spans(node: Node, grammar: Grammar, prefix: str, depth: int) -> Iterator[_S
         own = _name(child, inner)
         name = f"{prefix}.{own}" if prefix and own else own or prefix
         whole = inner.type in grammar.leaves or last - first < SMALL_CLASS
-        yield _Span(first, last, name, whole)
+        yield _Span(first, last, name, whole, any(kind in inner.type for kind in _FUNCTIONS))
         if not whole:
             yield from _spans(inner.child_by_field_name("body") or inner, grammar, name, depth + 1)
 

@@ -10,14 +10,14 @@ from opentelemetry import trace
 
 from retrieval.chunks import Chunk
 from retrieval.contract import Passage, Reads, Versioned
-from retrieval.file_filter import MAX_FILES, MAX_INDEXED, path_weight, select_files
+from retrieval.file_filter import MAX_FILES, path_weight, select_files
 from retrieval.file_reader import BoundedReader, LoadedTexts, Text
 from retrieval.index import CodeIndex, Coverage, Indexed, IndexLost, Progress, index_file
 from retrieval.mentions import QueryMentions, mentions
 from retrieval.packing import fit, join
 from retrieval.ranking import Corpus, rank
 from retrieval.repomap import outline, ranks
-from retrieval.terms import STOP, bag, query_terms
+from retrieval.terms import STOP, bag, query_terms, telling
 
 CANDIDATES = 100
 """Files whose chunks are ranked for one question."""
@@ -83,13 +83,12 @@ class Finder:
         # Vendored and generated files are searched where somebody names their folder.
         first = mentioned.files if within is None or len(within) > _FEW else tuple(versions)
         until = self.clock() + self.seconds
-        selected = select_files(tuple(versions), first=first, limit=MAX_INDEXED)
         coverage = await self.index.update(
-            reads, versions, selected, private=private, until=until, clock=self.clock, progress=self.progress
+            reads, versions, first=first, private=private, until=until, clock=self.clock, progress=self.progress
         )
         counts = {"app.cache.hit": max(0, coverage.files - coverage.added), "app.cache.miss": coverage.added}
         trace.get_current_span().add_event("cache", {"app.cache.kind": "index", **counts})
-        terms = query_terms("\n".join((query, *hints)))
+        terms = telling(query_terms("\n".join((query, *hints))))
         texts = dict(await self._read(reads, mentioned.files))
         # Names around a line that failed are words of the question, too: they lead to the code that it calls.
         around: list[str] = []

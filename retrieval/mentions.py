@@ -28,15 +28,16 @@ class QueryMentions:
 
 def mentions(text: str, hints: Sequence[str], files: Sequence[str]) -> QueryMentions:
     """Find what ``text`` and ``hints`` name of ``files``; frames of foreign code are passed over."""
+    places, names = locations(text)[-MOST:], (*hints, *named(text)[:MOST])
     by_name: dict[str, list[str]] = {}
-    for file in files:
+    for file in files if places or names else ():
         by_name.setdefault(file.rsplit("/", 1)[-1], []).append(file)
 
     def find(path: str) -> str | None:
         return resolve(path, by_name.get(path.replace("\\", "/").rsplit("/", 1)[-1], ()))
 
-    lines = [(file, each.line) for each in locations(text)[-MOST:] if (file := find(each.path))]
-    named_files = [file for name in (*hints, *named(text)[:MOST]) if (file := find(name))]
+    lines = [(file, each.line) for each in places if (file := find(each.path))]
+    named_files = [file for name in names if (file := find(name))]
     # Last mentioned, most telling: a traceback ends where it broke.
     lines.reverse()
     return QueryMentions(tuple(lines), tuple(dict.fromkeys((*named_files, *(path for path, _ in lines)))))
@@ -45,7 +46,7 @@ def mentions(text: str, hints: Sequence[str], files: Sequence[str]) -> QueryMent
 def at_lines(chunks: Sequence[Chunk], lines: Sequence[tuple[str, int]]) -> list[int]:
     """Return the indices of the chunks that hold these lines, in their order, each once."""
     by_path: dict[str, list[int]] = {}
-    for index, c in enumerate(chunks):
+    for index, c in enumerate(chunks if lines else ()):
         by_path.setdefault(c.path, []).append(index)
     hit = [
         i for path, line in lines for i in by_path.get(path, ()) if chunks[i].start_line <= line <= chunks[i].end_line
@@ -56,7 +57,7 @@ def at_lines(chunks: Sequence[Chunk], lines: Sequence[tuple[str, int]]) -> list[
 def called_by(chunks: Sequence[Chunk], origins: Sequence[int]) -> list[int]:
     """Return the indices of the definitions that the chunks ``origins`` name, the rarest names first."""
     where: dict[str, list[int]] = {}
-    for index, c in enumerate(chunks):
+    for index, c in enumerate(chunks if origins else ()):
         if short := c.name.rsplit(".", 1)[-1]:
             where.setdefault(short, []).append(index)
     seen = set(origins)

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from retrieval.bm25 import Bm25
+from retrieval.bm25 import Bm25, rareness
 from retrieval.chunks import Chunk
 from retrieval.file_filter import path_weight
 from retrieval.index import Hits, Indexed
@@ -40,6 +40,10 @@ FILE_SHARE = 1.0
 """What a file says as a whole counts for each of its chunks, beside what the chunk says."""
 DEFINES = 0.1
 """What the terms of a chunk's own name count once more: a definition goes before its uses."""
+DECLARES = 1.0
+"""What the terms of its declaration count once more: parameters and types say what it is about."""
+FUNCTION = 0.3
+"""By how much a function's words count more than those of a class's head, or of what lies between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,7 @@ class Corpus:
     chunks: Sequence[Chunk]
     bags: Sequence[Mapping[str, float]]
     sizes: Sequence[float]
+    declared: Sequence[frozenset[str]]
     hits: Hits
 
     @classmethod
@@ -57,21 +62,38 @@ class Corpus:
             chunks=[c for file in files for c in file.chunks],
             bags=[bag for file in files for bag in file.bags],
             sizes=[size for file in files for size in file.sizes],
+            declared=[terms for file in files for terms in file.declared],
             hits=hits,
         )
 
 
 def lexical(corpus: Corpus, terms: Mapping[str, float]) -> list[int]:
     """Return the chunks by their words: what they say, what they define, and what their file says, best first."""
-    rarity, scores = corpus.hits.rarity, dict[int, float]()
-    for index, said in enumerate(Bm25(corpus.bags, corpus.sizes).scores(terms, rarity)):
+    bm25, scores = Bm25(corpus.bags, corpus.sizes), dict[int, float]()
+    counts = bm25.holding(terms)
+    rarity = {term: both_rarities(corpus, term, len(holding)) for term, holding in counts.items()}
+    weights = {term: weight * rarity[term] for term, weight in terms.items()}
+    path_weights = {path: path_weight(path) for path in {c.path for c in corpus.chunks}}
+    for index, said in enumerate(bm25.scores(terms, rarity, counts)):
         if said > 0:
             c = corpus.chunks[index]
             named = terms_of(c.name.rsplit(".", 1)[-1]) if c.name else ()
-            defined = sum(terms.get(term, 0.0) * rarity.get(term, 0.0) for term in named)
-            own = (said + DEFINES * defined) * path_weight(c.path)
+            defined = sum(weights.get(term, 0.0) for term in named)
+            declared = sum(weights[term] for term in corpus.declared[index] & weights.keys())
+            own = (said + DEFINES * defined + DECLARES * declared) * path_weights[c.path]
+            own *= 1 + FUNCTION if c.function else 1.0
             scores[index] = own + FILE_SHARE * corpus.hits.files.get(c.path, 0.0)
     return sorted(scores, key=lambda index: (-scores[index], index))[:LEXICAL]
+
+
+def both_rarities(corpus: Corpus, term: str, holding: int) -> float:
+    """How rare a term is that so many chunks have: the mean of among the tree's files and among these chunks.
+
+    In a small repository each file has most words and only chunks tell them apart; in a large one the chunks were
+    chosen by these words, and only the tree knows how rare they are.
+    """
+    own = rareness(holding, len(corpus.bags))
+    return (corpus.hits.rarity.get(term, own) + own) / 2
 
 
 def rank(corpus: Corpus, terms: Mapping[str, float], mentioned: QueryMentions) -> Iterator[tuple[Chunk, float, str]]:

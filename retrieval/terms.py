@@ -20,6 +20,9 @@ its may me must my no not of on one only or our shall she should so such than th
 these they this those to too us was we were what when where which while who will with would you your
 """
 STOP = frozenset(_STOP.split())
+FIRST = 2.0
+"""What a term of a question's first sentence counts more: it says what is wanted, the rest why and how."""
+_SENTENCE_END = re.compile(r"(?<=[.])\s|\n\n")
 
 
 def bag(text: str, *, known: dict[str, tuple[str, ...]] | None = None) -> Counter[str]:
@@ -39,13 +42,23 @@ def bag(text: str, *, known: dict[str, tuple[str, ...]] | None = None) -> Counte
 
 
 def query_terms(text: str) -> dict[str, float]:
-    """Weigh the terms of a question: those of its first paragraph count more, those of every sentence not at all."""
-    first = bag(text.strip().split("\n\n", 1)[0])
+    """Weigh the terms of a question: those of its first sentence count more, those of every sentence not at all."""
+    first = bag(_SENTENCE_END.split(text.strip(), maxsplit=1)[0])
     return {
-        term: 1.0 + math.log(times) + (1.0 if term in first else 0.0)
+        term: 1.0 + math.log(times) + (FIRST if term in first else 0.0)
         for term, times in bag(text).items()
         if term not in STOP
     }
+
+
+def telling(terms: Mapping[str, float]) -> dict[str, float]:
+    """Leave out single letters and numbers of one or two digits, which every file has; all stay where all are such."""
+    kept = {term: weight for term, weight in terms.items() if not _says_little(term)}
+    return kept or dict(terms)
+
+
+def _says_little(term: str) -> bool:
+    return term.isascii() and (len(term) == 1 or (len(term) <= 2 and term.isdigit()))  # noqa: PLR2004  404 is a status
 
 
 def terms_of(word: str) -> tuple[str, ...]:

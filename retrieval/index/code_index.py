@@ -11,16 +11,17 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Self
 from uuid import uuid4
 
 from retrieval.contract import Reads
-from retrieval.file_filter import is_minified
+from retrieval.file_filter import MAX_INDEXED, is_minified, select_files
 from retrieval.file_reader import BoundedReader
 from retrieval.index.analysis import Indexed, index_file, packed, unpacked, without_text
+from retrieval.index.contract import CountedVersion, Coverage, Hits, IndexLost, Progress, Version
 from retrieval.index.database import SCHEMA, connected, numbers, transaction
 from retrieval.index.postings import Entry, Segment, best_files, counted
 
@@ -35,44 +36,6 @@ _OWN = 1 << 31
 """Ids of files that are in memory only begin here."""
 _STALE = 20_000
 """File versions of no tree that was asked for, from which on an index that has three times as many is begun anew."""
-Progress = Callable[[int, int], None]
-"""Is told how many files of how many are done."""
-Version = tuple[str, str]
-"""The hash of a content, and the path it has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """What of a tree is searched."""
-
-    files: int
-    """Searched, among the files of the tree that are worth it."""
-    added: int
-    """Read for this, and not before."""
-    skipped: Mapping[str, int]
-    """How many are not searched, by the reason."""
-    complete: bool
-    """False: time was up before all of them were read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """The files of a tree that say most about a question, and how rare its terms are there."""
-
-    files: Mapping[str, float]
-    """Scores by path, best first."""
-    rarity: Mapping[str, float]
-    """Inverse document frequency, by term."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """A file version to be written."""
-
-    version: Version
-    terms: Mapping[str, float]
-    length: float
-    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +63,8 @@ class CodeIndex:
     _lengths: dict[int, float] = field(default_factory=dict[int, float])
     _skipped: dict[int, str] = field(default_factory=dict[int, str])
     _tree: _Tree | None = None
+    _complete: "tuple[Mapping[str, str], Coverage] | None" = None
+    """A tree whose files are all counted: the next question about it looks none of them up."""
     _kept: "OrderedDict[int, tuple[Indexed, int]]" = field(default_factory=OrderedDict)
     _kept_bytes: int = 0
     _words: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -125,20 +90,23 @@ class CodeIndex:
         self,
         reads: Reads,
         versions: Mapping[str, str],
-        paths: Sequence[str],
         *,
+        first: Sequence[str] = (),
         private: frozenset[str] = frozenset(),
         until: float,
         clock: Callable[[], float],
         progress: Progress | None = None,
     ) -> Coverage:
-        """Read and count those of ``paths`` that were never seen, the first ones first, until the time is up.
+        """Read and count those files that were never seen, the first ones first, until the time is up.
 
         ``versions`` are the hashes of the contents by path. What was counted by then stays counted; of ``private``
-        paths it is in memory only.
+        paths it is in memory only. ``first`` are searched wherever they lie, of the others those worth it.
         """
+        if not first and (known := await asyncio.to_thread(self._covered, versions)) is not None:
+            return known
+        paths = select_files(tuple(versions), first=first, limit=MAX_INDEXED)
         missing = await asyncio.to_thread(self._missing, versions, paths)
-        reader, waiting = BoundedReader(reads=reads, clock=clock), list[_Counted]()
+        reader, waiting = BoundedReader(reads=reads, clock=clock), list[CountedVersion]()
         size = done = 0
         for start in range(0, len(missing), _BATCH):
             if clock() > until:
@@ -160,12 +128,10 @@ class CodeIndex:
                 progress(len(paths) - len(missing) + done, len(paths))
         if waiting:
             await asyncio.to_thread(self._write, waiting, versions)
-        skipped: dict[str, int] = {}
-        for path in paths:
-            if reason := self._skipped.get(self._ids.get((versions[path], path), 0)):
-                skipped[reason] = skipped.get(reason, 0) + 1
-        known = sum((versions[path], path) in self._ids for path in paths)
-        return Coverage(files=known - sum(skipped.values()), added=done, skipped=skipped, complete=done == len(missing))
+        coverage = self._coverage(versions, paths, added=done, complete=done == len(missing))
+        if coverage.complete and not first and coverage.files + sum(coverage.skipped.values()) == len(paths):
+            self._complete = versions, coverage
+        return coverage
 
     def best(self, terms: Mapping[str, float], versions: Mapping[str, str], *, keep: int) -> Hits:
         """Return the files of a tree that say most about weighted terms."""
@@ -190,29 +156,46 @@ class CodeIndex:
             records |= await asyncio.to_thread(self._make_records, versions, texts)
         return {path: records[path] for path in paths if path in records}
 
+    def _coverage(self, versions: Mapping[str, str], paths: Sequence[str], *, added: int, complete: bool) -> Coverage:
+        skipped: dict[str, int] = {}
+        for path in paths:
+            if reason := self._skipped.get(self._ids.get((versions[path], path), 0)):
+                skipped[reason] = skipped.get(reason, 0) + 1
+        known = sum((versions[path], path) in self._ids for path in paths)
+        return Coverage(files=known - sum(skipped.values()), added=added, skipped=skipped, complete=complete)
+
     # -- In a thread -------------------------------------------------------------------------------------------------
+
+    def _covered(self, versions: Mapping[str, str]) -> Coverage | None:
+        # Opened first: another process may have begun the file anew, and then nothing of this tree is known.
+        with self._open():
+            if self._complete is None or self._complete[0] is not versions:
+                return None
+            return replace(self._complete[1], added=0)
 
     def _missing(self, versions: Mapping[str, str], paths: Sequence[str]) -> list[str]:
         with self._open():
             return [path for path in paths if (versions[path], path) not in self._ids]
 
-    def _count(self, versions: Mapping[str, str], batch: Sequence[str], texts: Mapping[str, bytes]) -> list[_Counted]:
+    def _count(
+        self, versions: Mapping[str, str], batch: Sequence[str], texts: Mapping[str, bytes]
+    ) -> list[CountedVersion]:
         with self._lock:
             # Most words come again at once, so that starting over is cheaper than knowing which were used.
             if len(self._words) > MOST_WORDS:
                 self._words.clear()
-            files: list[_Counted] = []
+            files: list[CountedVersion] = []
             for path in batch:
                 version, data = (versions[path], path), texts.get(path)
                 if data is None:
-                    files.append(_Counted(version, {}, 0.0, "binary, over 512 KB, or unreadable"))
+                    files.append(CountedVersion(version, {}, 0.0, "binary, over 512 KB, or unreadable"))
                 elif is_minified(data):
-                    files.append(_Counted(version, {}, 0.0, "minified or data on one line"))
+                    files.append(CountedVersion(version, {}, 0.0, "minified or data on one line"))
                 else:
-                    files.append(_Counted(version, *counted(path, data, self._words)))
+                    files.append(CountedVersion(version, *counted(path, data, self._words)))
             return files
 
-    def _remember(self, files: Sequence[_Counted]) -> None:
+    def _remember(self, files: Sequence[CountedVersion]) -> None:
         with self._lock:
             if len(self._own) > _STALE:
                 self._forget_own()
@@ -232,7 +215,7 @@ class CodeIndex:
             self._kept_bytes -= self._kept.pop(file, (None, 0))[1]
         self._own.clear()
         self._segment = Segment()
-        self._tree = None
+        self._tree = self._complete = None
 
     def _know(self, file: int, length: float, skipped: str) -> None:
         if skipped:
@@ -241,7 +224,7 @@ class CodeIndex:
             self._lengths[file] = length
         self._tree = None
 
-    def _write(self, files: Sequence[_Counted], versions: Mapping[str, str]) -> None:
+    def _write(self, files: Sequence[CountedVersion], versions: Mapping[str, str]) -> None:
         with self._open() as db, transaction(db):
             # Another process may have made the file anew since it was looked at.
             self._refresh(db)
@@ -376,6 +359,7 @@ class CodeIndex:
         (generation,) = db.execute("SELECT generation FROM index_of").fetchone()
         if generation != self._generation:
             self._generation, self._last, self._kept_bytes = generation, 0, 0
+            self._complete = None
             for known in (self._ids, self._lengths, self._skipped, self._kept):
                 known.clear()
             self._forget_own()
@@ -383,7 +367,3 @@ class CodeIndex:
         for file, content, path, length, skipped in rows:
             self._ids[content, path] = self._last = file
             self._know(file, length, skipped)
-
-
-class IndexLost(Exception):
-    """The file of an index is damaged or cannot be written; asking once more is answered from memory."""

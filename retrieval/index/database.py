@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-FORMAT = 1
+FORMAT = 2
 """Of the file. One of another format is begun anew."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS index_of (generation TEXT NOT NULL);

@@ -4,15 +4,14 @@ Fields are weighted by adding their weighted counts before saturation (BM25F, Ro
 that a file defines and the words of its path count more than what it mentions.
 """
 
-import math
 import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from heapq import nsmallest
-from itertools import chain
+from heapq import nlargest, nsmallest
 
+from retrieval.bm25 import rareness
 from retrieval.terms import terms_of
 
 WORD = re.compile(rb"[A-Za-z0-9_\x80-\xff]{2,80}")
@@ -24,6 +23,8 @@ DEFINES = re.compile(
 PATH, NAME = 3.0, 4.0
 """What a word of the path, and of a name that the file defines, counts beside one of its text."""
 SATURATION, LENGTH = 4.0, 0.5
+_SAME = 1e-9
+"""Scores that differ by less are the same: sums of floats."""
 
 Entry = tuple["array[int]", "array[float]"]
 """Ids of files, ascending, and how often each says the term."""
@@ -84,22 +85,37 @@ def best_files(
 ) -> FileHits:
     """Return the files that say most about weighted terms, and how rare these are.
 
-    Only files in ``lengths`` count, also for how rare a term is: the index holds those of other trees, too.
+    Only files in ``lengths`` count, also for how rare a term is: the index holds those of other trees, too. ``weigh``
+    gives 1 at most.
     """
-    scores: dict[int, float] = {}
     rarity: dict[str, float] = {}
+    held: dict[str, tuple[Entry, ...]] = {}
+    for term in terms:
+        held[term] = tuple(entries(term))
+        holding = sum(sum(map(lengths.__contains__, files)) for files, _ in held[term])
+        rarity[term] = rareness(holding, len(lengths))
     mean = sum(lengths.values()) / len(lengths) if lengths else 0.0
-    steepness = SATURATION * LENGTH / max(mean, 1.0)
-    for term, weight in terms.items():
-        hits = [
-            (file, count)
-            for file, count in chain.from_iterable(zip(*entry, strict=True) for entry in entries(term))
-            if file in lengths
-        ]
-        rarity[term] = math.log(1 + (len(lengths) - len(hits) + 0.5) / (len(hits) + 0.5))
-        rare = weight * rarity[term]
-        for file, count in hits:
-            norm = SATURATION * (1 - LENGTH) + steepness * lengths[file]
-            scores[file] = scores.get(file, 0.0) + rare * count / (count + norm)
+    steepness, floor = SATURATION * LENGTH / max(mean, 1.0), SATURATION * (1 - LENGTH)
+    most = {term: weight * rarity[term] for term, weight in terms.items()}
+    left = sum(most.values())
+    scores: dict[int, float] = {}
+    contenders = False
+    # Terms that say most come first, so that the common ones, which most files have, are looked up for few.
+    for term in sorted(most, key=lambda term: -most[term]):
+        rare = most[term]
+        for files, counts in held[term]:
+            if contenders:
+                by_file = dict(zip(files, counts, strict=True))
+                hits = [(file, by_file[file]) for file in scores.keys() & by_file.keys()]
+            else:
+                hits = [pair for pair in zip(files, counts, strict=True) if pair[0] in lengths]
+            for file, count in hits:
+                scores[file] = scores.get(file, 0.0) + rare * count / (count + floor + steepness * lengths[file])
+        left -= rare
+        if len(scores) > keep > 0 and left < max(scores.values()):
+            # Turtle and Flood 1995 (MaxScore): whose score cannot reach the last place any more is no contender.
+            last = nlargest(keep, (score * weigh(file) for file, score in scores.items()))[-1]
+            if contenders := contenders or left < last:
+                scores = {file: score for file, score in scores.items() if (score + left) * weigh(file) >= last - _SAME}
     weighed = ((file, score * weigh(file)) for file, score in scores.items())
     return FileHits(tuple(nsmallest(keep, weighed, key=lambda pair: (-pair[1], pair[0]))), rarity)

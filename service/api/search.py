@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from domain.identity import ensure_no_credential
-from sandbox import Pinned, Snapshot
 from service.api.dependencies import Reader, TheContext, answer
+from service.api.openai.grounding import search_repository, search_thread
 from service.errors import refuse
 from service.wiring.search import MOST_TOKENS
 
@@ -34,23 +33,8 @@ async def search(
     """
     if bool(thread_id) == bool(repo):
         raise refuse("request_invalid", "Name either a thread_id or a repo.")
-    searched = at.application.search
     if repo:
-        principal.need("runs:write")
-        ensure_no_credential(repo)
-        at.submission.may_use(repo)
-        return answer(
-            (
-                await searched.in_repository(
-                    repo, query, rev=rev, org=principal.org, budget_tokens=max_tokens, seconds=INDEX_S
-                )
-            ).document()
-        )
-    run, engine = await at.run_of(thread_id, principal.org), at.application.engine
-    values = (await engine.graph.aget_state(engine.config(run.id))).values
-    pinned: Pinned | None = values.get("pinned")
-    snapshot: Snapshot | None = values.get("snapshot")
-    if pinned is None:
-        raise refuse("request_invalid", "This thread has no files yet.")
-    tree = pinned.tree if snapshot is None else snapshot.tree
-    return answer((await searched.in_run(run.id, tree, query, budget_tokens=max_tokens, seconds=INDEX_S)).document())
+        searched = await search_repository(at, principal, repo, query, rev=rev, budget=max_tokens, wait=INDEX_S)
+    else:
+        searched = await search_thread(at, thread_id, principal.org, query, budget=max_tokens, wait=INDEX_S)
+    return answer(searched.document())

@@ -14,6 +14,7 @@ from domain.masking import Echoes, without_echoes, words_of
 from domain.text import json_value
 from models import Message, Model, ModelSettings, Question, Reply, SelectionContext, Tool, Usage
 from service.api.openai.answers import AnswerEnd, AnswerEvent, AnswerPart, ChoiceEnd
+from service.api.openai.grounding import Grounding
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.wiring.server import ServerContext
@@ -103,14 +104,18 @@ class ChatAnswer:
     question: Question[str]
     options: ChatOptions
     about: Mapping[str, Any]
+    grounding: Grounding
     going_on: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def events(self) -> AsyncGenerator[AnswerEvent]:
         """See ``AnswerSource.events``. Plain words come as they are written; everything else once it is whole."""
         options, began, usage = self.options, time.monotonic(), Usage()
+        texts: list[str] = []
         if options.choices == 1 and not options.tools and options.schema is None:
             heard = _Heard()
             async for event in self._streamed(heard):
+                if isinstance(event, AnswerPart) and event.kind == "content":
+                    texts.append(event.text)
                 yield event
             usage = heard.usage
         else:
@@ -118,11 +123,13 @@ class ChatAnswer:
             for choice, (text, reply, used) in enumerate(replies):
                 usage += used
                 if text:
+                    texts.append(f"{text}\n")
                     yield AnswerPart(kind="content", text=text, choice=choice)
                 finish = "tool_calls" if reply.tool_calls else "length" if reply.finish == "length" else "stop"
                 yield ChoiceEnd(choice=choice, finish=finish, tool_calls=reply.tool_calls)
         took = round((time.monotonic() - began) * 1_000, 1)
         about = {**self.about, "stages": [{"stage": "chat", "duration_ms": took}]} if self.about else {}
+        about |= self.grounding.document("".join(texts))
         yield AnswerEnd(
             tokens_in=usage.tokens_in, tokens_out=usage.tokens_out, tokens_cached=usage.tokens_cached, about=about
         )
@@ -252,18 +259,18 @@ def ensure_schema(schema: Mapping[str, Any]) -> None:
 def ask_chat(
     at: ServerContext,
     principal: Principal,
-    messages: Sequence[Message],
+    grounding: Grounding,
     options: ChatOptions,
     *,
     named: str,
     about: Mapping[str, Any],
 ) -> ChatAnswer:
     """Ask the chat model; ``named``: the model that the client asked. Raises ``assistant_not_found`` without one."""
-    board, id_ = at.application.board, uuid4().hex
+    board, id_, messages = at.application.board, uuid4().hex, grounding.messages
     if not board.registry.any("chat"):
         raise refuse("assistant_not_found", "No chat model is configured.", hint="Set SIGNOFF_MODEL_BASE_URL.")
     task = Task(
-        text=messages[-1].content[:2_000],
+        text=grounding.question[:2_000],
         repo="",
         requester=principal.subject,
         standing=principal.standing,
@@ -289,6 +296,7 @@ def ask_chat(
         ),
         options=options,
         about=about,
+        grounding=grounding,
     )
 
 

@@ -48,6 +48,11 @@ class RoutedIntent:
     reason: str
 
 
+def is_greeting(text: str) -> bool:
+    """Tell whether a text greets or thanks, and asks nothing."""
+    return bool(_GREETING.match(text.strip()))
+
+
 def route_intent(text: str, *, on_thread: bool, ordered: bool) -> RoutedIntent:
     """What a request wants.
 
@@ -61,7 +66,7 @@ def route_intent(text: str, *, on_thread: bool, ordered: bool) -> RoutedIntent:
         return RoutedIntent(intent="code", reason="it has fields of a coding task")
     if len(text) > LONGEST:
         return RoutedIntent(intent="code", reason="it is long enough to describe work")
-    if _GREETING.match(text):
+    if is_greeting(text):
         return RoutedIntent(intent="chat", reason="it is a greeting")
     if _CODE.search(text):
         return RoutedIntent(intent="code", reason="it speaks of code")

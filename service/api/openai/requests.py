@@ -12,7 +12,8 @@ from models import Message, Tool, ToolCall
 from service.api.openai.answers import AnswerSource
 from service.api.openai.chat import ChatOptions, ask_chat, ensure_schema
 from service.api.openai.coding import CodingAnswer, StatusAnswer, spent_so_far
-from service.api.openai.intent import Intent, route_intent
+from service.api.openai.grounding import Grounding, grounded, has_files, ungrounded
+from service.api.openai.intent import Intent, is_greeting, route_intent
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.requests import RunAsk, spoken, wished
@@ -187,7 +188,8 @@ async def answer_to(
         Refused: ``assistant_not_found`` for a model that is none of ours; as ``Submission.take``.
     """
     if asked.model == CHAT:
-        return ask_chat(at, principal, read_messages(messages), options, named=CHAT, about={})
+        grounding = await _grounded(at, principal, asked, messages)
+        return ask_chat(at, principal, grounding, options, named=CHAT, about={})
     if asked.model not in {CODING, "coding"}:
         raise refuse(
             "assistant_not_found", f"There is no model {asked.model[:100]!r}.", hint="List them: GET /v1/models"
@@ -207,8 +209,23 @@ async def answer_to(
             )
     if intent == "chat":
         about |= {"expert": None, **({"thread_id": thread} if thread else {})}
-        return ask_chat(at, principal, read_messages(messages), options, named=asked.model, about=about)
+        grounding = await _grounded(at, principal, asked, messages)
+        return ask_chat(at, principal, grounding, options, named=asked.model, about=about)
     ensure_for_coding(options, tools=asked.tools)
     ask = RunAsk(input={"messages": list(messages), **fields}, stream_mode=["custom"], if_not_exists="create")
     taken = await at.submission.take(principal, ask, thread)
     return CodingAnswer(at=at, taken=taken, model=asked.model, about=about, before=before or Spent())
+
+
+async def _grounded(
+    at: ServerContext, principal: Principal, asked: CommonFields, messages: Sequence[Mapping[str, Any]]
+) -> Grounding:
+    """What the chat model is asked: with the passages of the thread or repository that the request names, if any."""
+    conversation = read_messages(messages)
+    thread, repo = asked.thread, asked.task_fields().get("repo")
+    # A thread on which nothing was done has no files: what is asked there is asked of the repository that is named.
+    if thread and not await has_files(at, thread, principal.org):
+        thread = None
+    if not (thread or repo) or is_greeting(wished({"messages": list(messages)})):
+        return ungrounded(conversation)
+    return await grounded(at, principal, conversation, repo=str(repo or ""), thread=thread or "")

@@ -1,9 +1,12 @@
 """``signoff search`` and ``GET /v1/search``: the same index, from a terminal and over HTTP."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from models import Scripted
 from service.wiring.application import Application, open_application
 from service.wiring.search import SearchAnswer
 from tests.worlds.cli import Cli
@@ -110,3 +113,48 @@ async def test_a_thread_on_which_nothing_was_done_has_nothing_to_search(service:
     async with service.http() as http:
         said = await http.get("/v1/search", params={"query": "x", "thread_id": empty})
         assert (said.status_code, said.json()["code"]) == (404, "run_not_found")
+
+
+async def test_a_chat_answer_is_given_passages_and_cites_them(tmp_path: Path) -> None:
+    """Of a repository that is named, whole and as a stream; who may start no run there gets no answer from it."""
+    repo = repository(tmp_path / "allowed" / "shop", FILES)
+    other = repository(tmp_path / "other", FILES)
+    chat = Scripted(["By reclaim, in shop/pool.py:1-3.", "See shop/pool.py:2 and web/none.js:1."], name="chat")
+    async with served(tmp_path, repos=str(tmp_path / "allowed"), models={"chat": chat}, model_cache="off") as service:
+        ask = {"model": "signoff-chat", "messages": [{"role": "user", "content": QUESTION}]}
+        async with service.http() as http:
+            whole = await http.post("/v1/chat/completions", json={**ask, "repo": str(repo)})
+            assert whole.status_code == 200, whole.text
+            lines = (await http.post("/v1/chat/completions", json={**ask, "repo": str(repo), "stream": True})).text
+            refused = await http.post("/v1/chat/completions", json={**ask, "repo": str(other)})
+    about = whole.json()["signoff"]
+    assert about["passages"][0]["path"] == "shop/pool.py"
+    assert about["citations"] == [
+        {"path": "shop/pool.py", "start_line": 1, "end_line": 3, "why": about["citations"][0]["why"]}
+    ]
+    assert (about["complete"], len(about["commit"])) == (True, 40)
+    (streamed,) = [json.loads(line[6:])["signoff"] for line in lines.splitlines() if '"signoff"' in line]
+    assert [each["path"] for each in streamed["citations"]] == ["shop/pool.py"]
+    assert refused.json()["error"]["code"] == "repo_refused"
+    question = chat.asked[0][-1].content
+    assert question.endswith(QUESTION)
+    assert "shop/pool.py:1-3\ndef reclaim" in question
+
+
+async def test_a_question_on_a_thread_is_answered_from_its_files_as_they_stand(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "shop", FILES)
+    chat = Scripted(["shop/pool.py:1 does.", "Hello.", "No idea."], name="chat")
+    async with served(tmp_path, whole=True, models={"chat": chat}, model_cache="off") as service:
+        task = {"text": QUESTION, "repo": str(repo), "accept": "true"}
+        thread = (await service.sdk().threads.create())["thread_id"]
+        await service.sdk().runs.wait(thread, "coding", input={"task": task}, raise_error=False)
+        async with service.http() as http:
+            about: list[dict[str, Any]] = []
+            for question, named in ((QUESTION, thread), ("Hello", thread), (QUESTION, "a-thread-that-is-none")):
+                ask = {"model": "signoff-chat", "messages": [{"role": "user", "content": question}], "thread_id": named}
+                said = await http.post("/v1/chat/completions", json=ask)
+                assert said.status_code == 200, said.text
+                about.append(said.json()["signoff"])
+    assert [each["path"] for each in about[0]["citations"]] == ["shop/pool.py"]
+    # A greeting, and a thread on which nothing was done, are no reason to search.
+    assert about[1:] == [{}, {}]

@@ -153,3 +153,27 @@ def test_windows_cover_what_is_not_blank(lines: list[str], limit: int) -> None:
     assert len(covered) == len(set(covered))
     assert {row for row, line in enumerate(lines) if line.strip()} <= set(covered)
     assert all(after - first <= limit for first, after in windows(lines, 0, len(lines), limit=limit))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "functions"),
+    [
+        (
+            "a.py",
+            "class A:\n" + "    x = 1\n" * 50 + "    def f(self):\n        pass\n\ndef g():\n    pass\n",
+            ["A.f", "g"],
+        ),
+        ("a.go", "package a\n\ntype T struct{}\n\nfunc (t *T) F() {}\n\nfunc G() {}\n", ["T.F", "G"]),
+        ("a.rs", "struct S;\n\nfn f() {}\n\nenum E { A }\n", ["f"]),
+        ("a.ts", "interface I { a: string }\n\nexport const f = () => 1;\n\nfunction g() {}\n", ["f", "g"]),
+    ],
+)
+def test_functions_are_told_from_types(path: str, text: str, functions: list[str]) -> None:
+    assert [c.name for c in chunk(path, text) if c.function] == functions
+
+
+def test_of_a_long_function_the_first_piece_is_the_function() -> None:
+    long = "def f():\n" + "".join(f"    x{n} = {n}\n" for n in range(300))
+    pieces = chunk("a.py", long)
+    assert [c.function for c in pieces] == [True] + [False] * (len(pieces) - 1)
+    assert len(pieces) > 1

@@ -1,6 +1,7 @@
-from retrieval.index import index_file
+from retrieval.index import Hits, index_file
 from retrieval.mentions import QueryMentions
 from retrieval.ranking import Corpus, rank
+from retrieval.terms import query_terms
 
 FILES = {
     "src/pool.py": "def reclaim(thing):\n    return thing\n\n\ndef other():\n    return None\n",
@@ -39,3 +40,36 @@ def test_source_comes_before_tests_that_say_it_louder() -> None:
     louder = same.replace("wrong", "wrong wrong")
     corpus = Corpus.of([index_file("tests/test_a.py", louder), index_file("src/sub/folder/a.py", same)])
     assert [c.path for c, _, _ in rank(corpus, TERMS, QueryMentions())] == ["src/sub/folder/a.py", "tests/test_a.py"]
+
+
+def first_for(question: str, files: dict[str, str]) -> tuple[str, str]:
+    corpus = Corpus.of([index_file(path, text) for path, text in files.items()])
+    c, _, _ = next(rank(corpus, query_terms(question), QueryMentions()))
+    return c.path, c.name
+
+
+def test_a_function_comes_before_the_head_of_a_class_that_says_the_same() -> None:
+    methods = "".join(f"\n    def step_{n}(self):\n        return {n}\n" for n in range(20))
+    head = f"class Invoice:\n    total = wrong = None\n{methods}"
+    function = "def invoice():\n    total = wrong = None\n"
+    assert first_for("invoice total wrong", {"a.py": head, "b.py": function}) == ("b.py", "invoice")
+
+
+def test_what_a_function_takes_counts_more_than_what_it_says() -> None:
+    says = "def settle(order):\n    return ledger.book(order.currency, order.deadline)\n"
+    takes = "def settle(currency, deadline):\n    return ledger.book(first, order, second)\n"
+    assert first_for("settle by currency and deadline", {"a.py": says, "b.py": takes})[0] == "b.py"
+
+
+def test_a_small_class_declares_what_its_methods_do() -> None:
+    shop = "class Shop:\n    def total(self, tax):\n        return tax\n"
+    assert first_for("total of the tax", {"web/app.js": "const total = (x) => x;\n", "shop.py": shop})[0] == "shop.py"
+
+
+def test_a_word_of_every_file_that_few_functions_have_still_tells_them_apart() -> None:
+    """In a small repository each file has each word, so that none would be rare among files alone."""
+    hits = Hits({}, {"reclaim": 0.1, "connection": 0.1})
+    others = "".join(f"\n\ndef use_{n}(connection):\n    return connection.read({n})\n" for n in range(8))
+    corpus = Corpus.of([index_file("a.py", f"def drop(thing):\n    return reclaim(thing)\n{others}")], hits)
+    c, _, _ = next(rank(corpus, {"reclaim": 1.0, "connection": 1.0}, QueryMentions()))
+    assert c.name == "drop"

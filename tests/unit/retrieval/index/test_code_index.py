@@ -55,13 +55,20 @@ def versions_of(texts: Mapping[str, bytes]) -> dict[str, str]:
     return {path: hashlib.sha1(data, usedforsecurity=False).hexdigest() for path, data in texts.items()}
 
 
+def remove(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
 def written_in(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
 
 async def update(index: CodeIndex, texts: Mapping[str, bytes], **more: float) -> Coverage:
     ends = more.get("until", 1e9)
-    return await index.update(LoadedTexts(texts), versions_of(texts), tuple(texts), until=ends, clock=time.monotonic)
+    return await index.update(
+        LoadedTexts(texts), versions_of(texts), first=tuple(texts), until=ends, clock=time.monotonic
+    )
 
 
 def best(index: CodeIndex, texts: Mapping[str, bytes], words: str, keep: int = 9) -> list[str]:
@@ -175,7 +182,7 @@ async def test_when_time_is_up_the_next_question_goes_on(index: CodeIndex) -> No
     coverage = await index.update(
         LoadedTexts(texts),
         versions_of(texts),
-        tuple(texts),
+        first=tuple(texts),
         until=1.5,
         clock=lambda: float(next(ticks)),
         progress=lambda done, of: shown.append((done, of)),
@@ -185,6 +192,20 @@ async def test_when_time_is_up_the_next_question_goes_on(index: CodeIndex) -> No
     assert shown[-1] == (coverage.files, 600)
     rest = await update(index, texts)
     assert (rest.complete, rest.files, rest.added) == (True, 600, 600 - coverage.files)
+
+
+async def test_a_tree_that_is_known_is_read_again_where_another_process_began_the_file_anew(tmp_path: Path) -> None:
+    tree, file = LoadedTexts(TREE), tmp_path / "words.db"
+    one, versions = CodeIndex(file), await tree.versions()
+
+    async def ask() -> Coverage:
+        return await one.update(tree, versions, until=time.monotonic() + 60, clock=time.monotonic)
+
+    assert [(await ask()).added, (await ask()).added] == [3, 0]
+    remove(tmp_path)
+    assert (await update(CodeIndex(file), {"new.py": b"lot"})).added == 1
+    assert (await ask()).added == 3
+    assert list(one.best({"reclaim": 1.0}, versions, keep=1).files) == ["src/pool.py"]
 
 
 async def test_a_damaged_file_is_made_anew_and_nobody_notices(tmp_path: Path) -> None:
