@@ -1,0 +1,248 @@
+"""``signoff eval``: let the product work on a dataset, judge it by tests that it did not see, and compare."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from typer.core import TyperGroup
+
+from domain import Refused
+from models.routing import load_catalogue
+from service import report
+from service.cli.terminal import JSON, err, out, print_json
+from service.cli.terminal import run as run_async
+from service.eval.attempts import AttemptLimits
+from service.eval.compare import compared
+from service.eval.dataset import EvalCase, read_dataset, selected
+from service.eval.evaluation import BASELINE, GOLD, Evaluation, gold, manifest_of
+from service.eval.results import APART, AttemptResult, Prediction, ResultsFolder, read_predictions, summary
+from service.eval.tables import comparison_table, draw, summary_table
+from service.report import plain
+from service.settings import read_settings
+from service.wiring.application import open_application
+
+
+class DatasetOrCommand(TyperGroup):
+    """What is no command of the group is a dataset: ``signoff eval DATASET`` is ``signoff eval run DATASET``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=DatasetOrCommand, help="Know how good it is: run a dataset, compare, judge.", no_args_is_help=True
+)
+
+FOLDER = typer.Argument(help="Folder that `signoff eval DATASET` wrote.")
+CHART = typer.Option("--chart", help="Draw it: a file that ends with .svg or .png.")
+
+
+@app.command()
+def run(
+    dataset: Annotated[Path, typer.Argument(help="SWE-bench's JSON lines, HumanEval's, or small bugs as YAML.")],
+    output: Annotated[Path | None, typer.Option("--out", "-o", help="Where to keep it; signoff-eval/DATASET.")] = None,
+    case: Annotated[list[str] | None, typer.Option("--case", "-c", help="Only this case; several times.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases at most.")] = None,
+    sample: Annotated[int | None, typer.Option("--sample", help="Seed: the cases of --limit are drawn.")] = None,
+    k: Annotated[int, typer.Option("--k", min=1, max=100, help="Attempts at each case.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Attempts at the same time.")] = 1,
+    max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Of everything together.")] = None,
+    max_case_cost: Annotated[float, typer.Option("--max-case-cost", min=0, help="Of one attempt.")] = 5.0,
+    max_minutes: Annotated[float, typer.Option("--max-minutes", min=0.01, help="Of one attempt.")] = 30.0,
+    max_steps: Annotated[int, typer.Option("--max-steps", min=1, help="Turns of one attempt.")] = 200,
+    test_minutes: Annotated[float, typer.Option("--test-minutes", min=0.01, help="Of the hidden tests.")] = 10.0,
+    strategy: Annotated[str | None, typer.Option("--strategy", "-s", help="Which models do what; or repair.")] = None,
+    repos: Annotated[Path | None, typer.Option("--repos", help="Folder with clones of OWNER/NAME.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="Judge these (SWE-bench's form), and run nothing else.")
+    ] = None,
+    use_gold: Annotated[bool, typer.Option("--gold", help="Judge the dataset's own changes.")] = False,
+    no_pipeline: Annotated[bool, typer.Option("--no-pipeline", help="One coder, no planner, no reviewer.")] = False,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Say yes to every question for one signature; they are counted.")
+    ] = False,
+    chart: Annotated[Path | None, CHART] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Let the product work on every case of a dataset, and judge it by tests that it did not see.
+
+    Started again with the same folder it goes on where it was, also after a kill. Each attempt has a line of evidence
+    in `results.jsonl`; the changes are in `predictions.jsonl`, as SWE-bench's own harness reads them.
+
+    Exit status 0: every attempt ended. 1: some were left out for the cost cap.
+
+    Examples:
+      signoff eval swe-bench.jsonl --repos clones --jobs 4 --max-cost 20
+
+      signoff eval HumanEval.jsonl --limit 20 --sample 7 --k 3 --chart functions.svg
+
+      signoff eval changes.jsonl --predictions theirs.jsonl --out judged
+    """
+    read = read_dataset(dataset, repos=repos)
+    for line in read.unreadable:
+        err().print(f"{dataset}, line {line.line}: {line.reason}", style="yellow", markup=False, highlight=False)
+    cases = selected(read.cases, names=case or (), limit=limit, sample=sample)
+    folder = ResultsFolder(output or Path("signoff-eval") / read.name)
+    limits = AttemptLimits(
+        cost=Decimal(str(max_case_cost)), minutes=max_minutes, steps=max_steps, tests_s=test_minutes * 60
+    )
+    judged, digest = _predictions(predictions, cases, use_gold=use_gold)
+
+    async def work() -> int:
+        settings = read_settings()
+        named = strategy or settings.strategy
+        if named != BASELINE:
+            load_catalogue(settings.catalogue).strategy(named)
+        model = settings.model or ""
+        manifest = manifest_of(read.name, read.digest, cases, k=k, strategy=named, model=model, predictions=digest)
+        folder.begin(manifest)
+        evaluation = Evaluation(
+            settings=settings,
+            folder=folder,
+            cases=cases,
+            strategy=named,
+            k=k,
+            jobs=jobs,
+            max_cost=None if max_cost is None else Decimal(str(max_cost)),
+            limits=limits,
+            pipeline=not no_pipeline,
+            sign=sign,
+            predictions=judged,
+        )
+        return await evaluation.run(_Progress(len(cases) * k, len(_wanted(folder, cases))))
+
+    left_out = run_async(work, as_json=as_json)
+    manifest, results = folder.manifest(), _wanted(folder, cases)
+    total = summary(manifest, results, unreadable=len(read.unreadable))
+    if as_json:
+        lines = [plain(each) for each in read.unreadable]
+        shown = [plain(each) for each in results]
+        print_json({"summary": plain(total), "left_out": left_out, "unreadable": lines, "results": shown})
+    else:
+        out().print(summary_table(total))
+        if left_out:
+            out().print(
+                f"{left_out} attempts were not begun: --max-cost {max_cost} is spent. Raise it and start again."
+            )
+        err().print(f"kept in {folder.path}", highlight=False)
+    if chart is not None:
+        draw([(manifest.strategy or manifest.dataset, total)], chart)
+    raise typer.Exit(1 if left_out else 0)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, FOLDER],
+    second: Annotated[Path, FOLDER],
+    chart: Annotated[Path | None, CHART] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Compare two evaluations of the same cases: the difference, how sure it is, and the cases that differ.
+
+    The interval is a bootstrap over the cases that both have judged; p is McNemar's exact test. A difference whose
+    interval has 0 in it is none that these cases show.
+
+    Example:
+      signoff eval compare signoff-eval/before signoff-eval/after
+    """
+
+    async def work() -> None:
+        folders = [ResultsFolder(first), ResultsFolder(second)]
+        totals = [(f.path.name, summary(f.manifest(), f.results())) for f in folders]
+        comparison = compared(folders[0].results(), folders[1].results())
+        if as_json:
+            print_json({"comparison": plain(comparison), "summaries": [plain(total) for _, total in totals]})
+        else:
+            out().print(comparison_table(comparison, [name for name, _ in totals]))
+            for each in comparison.differences:
+                words = f"{'/'.join(each.first_outcomes)} → {'/'.join(each.second_outcomes)}"
+                out().print(f"{'+' if each.second > each.first else '-'} {each.case}: {words}", highlight=False)
+            if comparison.left_out:
+                out().print(f"{len(comparison.left_out)} cases are not in both, or say nothing in one of them.")
+        if chart is not None:
+            draw(totals, chart)
+
+    run_async(work, as_json=as_json)
+
+
+@app.command()
+def show(
+    case: Annotated[str, typer.Argument(help="Id of a case.")],
+    folder: Annotated[Path, typer.Option("--in", help="Folder of the evaluation.")] = Path(),
+    attempt: Annotated[int, typer.Option("--attempt", min=1)] = 1,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Open what an evaluation did on a case: its evidence, its run with plan, turns and proof, and its change.
+
+    Example:
+      signoff eval show total --in signoff-eval/cases
+    """
+
+    async def work() -> None:
+        kept = ResultsFolder(folder)
+        kept.manifest()
+        result = next((r for r in kept.results() if (r.case, r.attempt) == (case, attempt)), None)
+        if result is None:
+            raise Refused(
+                f"There is no result of case {case}, attempt {attempt}, in {folder}.",
+                code="case_unknown",
+                hint="There are: " + ", ".join(dict.fromkeys(r.case for r in kept.results()))[:300],
+            )
+        settings = read_settings().model_copy(update={"home": kept.home})
+        async with open_application(settings) as application:
+            # A change that was judged and not made here has no run.
+            known = await application.engine.runs.exactly(result.run, org=application.org)
+            standing = await application.engine.standing(result.run) if known is not None else None
+        if as_json:
+            run_ = report.as_json(standing) if standing is not None else None
+            print_json({"result": plain(result), "home": str(kept.home), "run": run_})
+            return
+        out().print(Group(*(f"{name}: {text}" for name, text in plain(result).items() if text not in ("", [], None))))
+        if standing is not None:
+            report.show(standing, out())
+            out().print(f"The run with its trace: SIGNOFF_HOME={kept.home} signoff trace {result.run}", highlight=False)
+
+    run_async(work, as_json=as_json)
+
+
+class _Progress:
+    """A line for each attempt that ended."""
+
+    def __init__(self, of: int, done: int) -> None:
+        self._of, self._done = of, done
+        if done:
+            err().print(f"{done} attempts are there already.", highlight=False)
+
+    def __call__(self, result: AttemptResult) -> None:
+        self._done += 1
+        colour = "green" if result.outcome == "resolved" else "yellow" if result.outcome in APART else "red"
+        why = f" ({result.code})" if result.code and result.code != result.outcome else ""
+        name = result.case if result.attempt == 1 else f"{result.case} #{result.attempt}"
+        err().print(
+            f"{self._done:>4}/{self._of}  {name:<40} {result.seconds:7.1f} s  [{colour}]{result.outcome}[/]{why}",
+            highlight=False,
+        )
+
+
+def _wanted(folder: ResultsFolder, cases: Sequence[EvalCase]) -> tuple[AttemptResult, ...]:
+    ids = {case.id for case in cases}
+    return tuple(result for result in folder.results() if result.case in ids)
+
+
+def _predictions(
+    path: Path | None, cases: Sequence[EvalCase], *, use_gold: bool
+) -> tuple[dict[str, Prediction] | None, str]:
+    if use_gold:
+        return gold(cases), GOLD
+    if path is None:
+        return None, ""
+    predictions = read_predictions(path)
+    text = json.dumps([[each.instance_id, each.model_patch] for each in predictions.values()])
+    return predictions, hashlib.sha256(text.encode()).hexdigest()
