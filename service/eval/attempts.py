@@ -319,8 +319,13 @@ def _tree(state: RunState) -> str:
 
 def _why(state: RunState, code: str) -> Outcome:
     """Why nothing was delivered, where it was neither the change nor the tests."""
-    said = [each.content for each in state.values.get("transcript", ()) if each.role == "assistant"]
-    if code == "llm_content_filter" or (said and is_refusal(said[-1])):
+    transcripts = (state.values.get("transcript", ()), *state.values.get("loop_transcripts", ()))
+    answers = [[each.content for each in part if each.role == "assistant"] for part in transcripts]
+    # A run that gave up says so, and its last attempt why.
+    attempts: Sequence[Any] = state.values.get("attempts", ())
+    if code == "gave_up" and attempts and attempts[-1].code:
+        code = attempts[-1].code
+    if code == "llm_content_filter" or any(part and is_refusal(part[-1]) for part in answers):
         return "refused"
     if code == "budget_spent" or state.run.status == "paused_budget":
         return "budget"

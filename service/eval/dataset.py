@@ -246,7 +246,7 @@ def _place(repo: str, path: Path, repos: Path | None) -> str:
     if "://" in repo or Path(repo).is_absolute():
         return repo
     if repos is not None:
-        for name in (repo, repo.replace("/", "__"), repo.replace("/", "+"), f"{repo.replace('/', '+')}/repo"):
+        for name in (repo, repo.replace("/", "__"), repo.rpartition("/")[2]):
             if (repos / name).is_dir():
                 return str((repos / name).resolve())
     if (path.parent / repo).is_dir():
