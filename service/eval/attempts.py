@@ -6,7 +6,7 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -209,7 +209,7 @@ class Attempts:
             except SignoffError as error:
                 result = _failure(attempt, error)
         if result.outcome == "undelivered":
-            result = replace(result, outcome=_why(state, code))
+            result = replace(result, outcome=why_undelivered(status, code, state.values))
         if result.outcome not in {"undelivered", "budget", "waits", "refused", "model_error", "image_missing"}:
             code, message = result.code, result.message
         report = proof.report if proof is not None else None
@@ -317,23 +317,23 @@ def _tree(state: RunState) -> str:
     return proof.tree if proof is not None else snapshot.tree if snapshot is not None else ""
 
 
-def _why(state: RunState, code: str) -> Outcome:
-    """Why nothing was delivered, where it was neither the change nor the tests."""
-    transcripts = (state.values.get("transcript", ()), *state.values.get("loop_transcripts", ()))
+def why_undelivered(status: str, code: str, values: Mapping[str, Any]) -> Outcome:
+    """Return why nothing was delivered, by how a run stands, its code, and its state."""
+    transcripts = (values.get("transcript", ()), *values.get("loop_transcripts", ()))
     answers = [[each.content for each in part if each.role == "assistant"] for part in transcripts]
-    # A run that gave up says so, and its last attempt why.
-    attempts: Sequence[Any] = state.values.get("attempts", ())
-    if code == "gave_up" and attempts and attempts[-1].code:
-        code = attempts[-1].code
-    if code == "llm_content_filter" or any(part and is_refusal(part[-1]) for part in answers):
+    # A run that gave up or spent its budget says so, and its last attempt why.
+    attempts: Sequence[Any] = values.get("attempts", ())
+    last = attempts[-1].code if attempts else ""
+    code = last if code == "gave_up" and last else code
+    if "llm_content_filter" in {code, last} or any(part and is_refusal(part[-1]) for part in answers):
         return "refused"
-    if code == "budget_spent" or state.run.status == "paused_budget":
+    if code == "budget_spent" or status == "paused_budget":
         return "budget"
     if code == "image_missing":
         return "image_missing"
     if code.startswith("llm_") or code in _MODEL_CODES:
         return "model_error"
-    return "waits" if state.run.status == "interrupted" else "undelivered"
+    return "waits" if status == "interrupted" else "undelivered"
 
 
 def _failure(attempt: Attempt, error: SignoffError) -> AttemptResult:

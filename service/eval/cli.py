@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from domain import Refused
 from models.routing import load_catalogue
 from service import report
-from service.cli.terminal import JSON, err, out, print_json
+from service.cli.terminal import JSON, err, fail, out, print_json
 from service.cli.terminal import run as run_async
 from service.eval.attempts import AttemptLimits
 from service.eval.compare import compared
@@ -85,15 +85,18 @@ def run(
 
       signoff eval changes.jsonl --predictions theirs.jsonl --out judged
     """
-    read = read_dataset(dataset, repos=repos)
+    try:
+        read = read_dataset(dataset, repos=repos)
+        cases = selected(read.cases, names=case or (), limit=limit, sample=sample)
+        judged, digest = _predictions(predictions, cases, use_gold=use_gold)
+    except Refused as refusal:
+        fail(refusal, as_json=as_json)
     for line in read.unreadable:
         err().print(f"{dataset}, line {line.line}: {line.reason}", style="yellow", markup=False, highlight=False)
-    cases = selected(read.cases, names=case or (), limit=limit, sample=sample)
     folder = ResultsFolder(output or Path("signoff-eval") / read.name)
     limits = AttemptLimits(
         cost=Decimal(str(max_case_cost)), minutes=max_minutes, steps=max_steps, tests_s=test_minutes * 60
     )
-    judged, digest = _predictions(predictions, cases, use_gold=use_gold)
 
     async def work() -> int:
         settings = read_settings()

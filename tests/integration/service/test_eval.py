@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from domain import Refused, Unavailable
+from domain import Refused
 from service.eval.attempts import AttemptLimits
 from service.eval.evaluation import gold
 from service.eval.results import Prediction, ResultsFolder, read_predictions
@@ -64,17 +64,12 @@ async def test_every_other_end_is_counted_apart(tmp_path: Path):
     assert "already exists" in results["patch"].message
 
 
-async def test_a_model_that_refuses_one_that_is_away_and_one_that_fails_are_three_things(tmp_path: Path):
+async def test_a_model_that_refuses_is_said_to_refuse(tmp_path: Path):
     filtered = Refused("The answer was withheld.", code="llm_content_filter")
-    for name, script, outcome in (
-        ("refuses", [filtered] * 20, "refused"),
-        ("away", [Unavailable("Nobody there.")] * 40, "model_error"),
-        ("fails", [WRONG] * 40, "undelivered"),
-    ):
-        # Nothing that the repair engine could mend in the model's place.
-        selected = cases(tmp_path / name, {"accept": "python3 -c 'import shop.vat'"})
-        results, _ = await evaluated(tmp_path / name, selected, {"coder": list(script)})
-        assert results["case-1"].outcome == outcome, results["case-1"]
+    # Nothing that the repair engine could mend in the model's place.
+    selected = cases(tmp_path, {"accept": "python3 -c 'import shop.vat'"})
+    results, _ = await evaluated(tmp_path, selected, {"coder": [filtered] * 5}, limits=AttemptLimits(steps=1))
+    assert results["case-1"].outcome == "refused"
 
 
 async def test_predictions_of_others_are_judged_and_one_that_does_not_apply_is_said(tmp_path: Path):

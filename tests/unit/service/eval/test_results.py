@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Refused
-from service.eval.attempts import is_refusal
+from domain.progress import Attempt
+from models import Message
+from service.eval.attempts import is_refusal, why_undelivered
 from service.eval.compare import compared
 from service.eval.evaluation import CostCap
 from service.eval.results import APART, MEANING, AttemptResult, Manifest, ResultsFolder, read_predictions, summary
@@ -152,3 +154,25 @@ def test_whatever_is_taken_and_used_the_cap_holds(attempts, limit):
         return cap.spent
 
     assert asyncio.run(work()) <= limit
+
+
+SORRY = Message(role="assistant", content="I'm sorry, but I can't help with that.")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "values", "outcome"),
+    [
+        ("failed", "gave_up", {"attempts": (Attempt(step="s", code="llm_content_filter"),)}, "refused"),
+        ("failed", "gave_up", {"transcript": (Message(role="user", content="do"), SORRY)}, "refused"),
+        ("failed", "gave_up", {"loop_transcripts": ((SORRY,),)}, "refused"),
+        ("failed", "gave_up", {"attempts": (Attempt(step="s", code="edit_does_not_apply"),)}, "undelivered"),
+        ("failed", "llm_unavailable", {}, "model_error"),
+        ("failed", "gave_up", {"attempts": (Attempt(step="s", code="llm_unreadable"),)}, "model_error"),
+        ("paused", "rate_limit_exceeded", {}, "model_error"),
+        ("paused_budget", "budget_spent", {}, "budget"),
+        ("interrupted", "", {}, "waits"),
+        ("failed", "image_missing", {}, "image_missing"),
+    ],
+)
+def test_why_nothing_was_delivered(status, code, values, outcome):
+    assert why_undelivered(status, code, values) == outcome
