@@ -20,8 +20,12 @@ from service.eval.attempts import AttemptLimits
 from service.eval.compare import compared
 from service.eval.dataset import EvalCase, read_dataset, selected
 from service.eval.evaluation import BASELINE, GOLD, Evaluation, gold, manifest_of
+from service.eval.judge import ChangeJudge, Judgement, family, judging_model
+from service.eval.judged import EvaluationJudge, JudgedEvaluation
+from service.eval.quality import drops, recorded
+from service.eval.quality import record as record_summary
 from service.eval.results import APART, AttemptResult, Prediction, ResultsFolder, read_predictions, summary
-from service.eval.tables import comparison_table, draw, summary_table
+from service.eval.tables import comparison_table, draw, judge_table, summary_table
 from service.report import plain
 from service.settings import read_settings
 from service.wiring.application import open_application
@@ -173,6 +177,85 @@ def compare(
             draw(totals, chart)
 
     run_async(work, as_json=as_json)
+
+
+@app.command()
+def judge(
+    folder: Annotated[Path, FOLDER],
+    dataset: Annotated[Path, typer.Option("--dataset", help="That the evaluation is of.")],
+    model: Annotated[str | None, typer.Option("--model", help="That judges; else one of another family.")] = None,
+    validate: Annotated[int, typer.Option("--validate", min=0, help="Known cases that the judge is tried on.")] = 5,
+    max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Of all judging together.")] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Have a model score the changes of an evaluation from 1 to 5, and say how far it can be believed.
+
+    Each change is scored beside the known one, three times, in both positions. What is resolved stays what the hidden
+    tests say; the report has the judge's agreement with them, its bias by position and by length, and what it
+    would not judge.
+
+    Example:
+      signoff eval judge signoff-eval/changes --dataset changes.jsonl --max-cost 2
+    """
+
+    async def work() -> JudgedEvaluation:
+        kept, settings = ResultsFolder(folder), read_settings()
+        kept.manifest()
+        cases = read_dataset(dataset).cases
+        async with open_application(settings.model_copy(update={"home": kept.home})) as application:
+            registry = application.board.registry
+            asked, card = await judging_model(registry, coder=registry.described("coder"), wanted=model)
+            evaluation_judge = EvaluationJudge(
+                judge=ChangeJudge.of(
+                    asked, application.catalogue.settings("reviewer", timeout_s=settings.model_timeout_s)
+                ),
+                model=card.id,
+                same_family=family(card.id) == family(registry.described("coder")),
+                max_cost=None if max_cost is None else Decimal(str(max_cost)),
+                validate=validate,
+            )
+
+            def seen(name: str, told: Judgement) -> None:
+                err().print(f"{name:<50} {told.why if told.score is None else f'{told.score:.1f}'}", markup=False)
+
+            return await evaluation_judge(cases, kept.results(), kept.predictions(), seen)
+
+    judged = run_async(work, as_json=as_json)
+    ResultsFolder(folder).keep_judged(plain(judged))
+    if as_json:
+        print_json(plain(judged))
+    else:
+        out().print(judge_table(judged))
+
+
+@app.command()
+def record(
+    folder: Annotated[Path, FOLDER],
+    file: Annotated[Path, typer.Argument(help="Where summaries are kept, a line of JSON each.")],
+    chart: Annotated[Path | None, CHART] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Keep what an evaluation came to beside those before it, by version and commit, and say what got worse.
+
+    Exit status 1: a rate fell below the whole interval of the one before it.
+
+    Example:
+      signoff eval record signoff-eval/cases benchmarks/results/quality.jsonl --chart docs/quality.svg
+    """
+
+    async def work() -> tuple[str, ...]:
+        kept = ResultsFolder(folder)
+        record_summary(file, summary(kept.manifest(), kept.results()))
+        return drops(recorded(file))
+
+    fallen = run_async(work, as_json=as_json)
+    if as_json:
+        print_json({"drops": list(fallen)})
+    for each in fallen:
+        err().print(f"worse: {each}", style="red", highlight=False)
+    if chart is not None:
+        draw([(f"{total.dataset}, {total.strategy} {total.version}", total) for total in recorded(file)], chart)
+    raise typer.Exit(1 if fallen else 0)
 
 
 @app.command()

@@ -228,6 +228,18 @@ class ResultsFolder:
             by_attempt[result.case, result.attempt] = result
         return tuple(by_attempt.values())
 
+    def predictions(self) -> dict[tuple[str, int], Prediction]:
+        """Every change, by case and attempt."""
+        found: dict[tuple[str, int], Prediction] = {}
+        for place in self.path.glob("predictions*.jsonl"):
+            attempt = int(place.stem.partition("-")[2] or 1)
+            found |= {(case, attempt): each for case, each in read_predictions(place).items()}
+        return found
+
+    def keep_judged(self, document: object) -> None:
+        """Keep what a judge said of the changes, in ``judged.json``."""
+        _replace(self.path / "judged.json", json.dumps(document, indent=1).encode())
+
     def add(self, result: AttemptResult, patch: str, model: str) -> None:
         """Keep the result of an attempt for good, and its change beside it."""
         name = "predictions.jsonl" if result.attempt == 1 else f"predictions-{result.attempt}.jsonl"

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from domain import Refused
 from service.eval.compare import Comparison
+from service.eval.judged import JudgedEvaluation
 from service.eval.results import APART, MEANING, Summary
 from service.eval.statistics import Interval
 
@@ -51,6 +52,26 @@ def comparison_table(comparison: Comparison, names: Sequence[str]) -> Table:
         interval: Interval = getattr(comparison, name)
         bounds = f"{interval.low:+.3f} to {interval.high:+.3f}"
         table.add_row(f"{name} a case", "", "", f"{interval.value:+.3f}", bounds)
+    return table
+
+
+def judge_table(judged: JudgedEvaluation) -> Table:
+    """Scores of a judge, never without how far it can be believed."""
+    table, told = Table("", "", "", box=None, show_header=False), judged.report
+    mean = "none" if judged.mean_score is None else f"{judged.mean_score:.2f}"
+    table.add_row("mean score", mean, f"of 5, over {len(judged.changes)} changes; it decides nothing")
+    note = "of the coder's own family" if told.same_family else "of another family than the coder"
+    table.add_row("judge", told.model, note)
+    agreement = f"{percent(told.agreement.low)} to {percent(told.agreement.high)} at 95 %, kappa {told.kappa:.2f}"
+    table.add_row("agrees with evidence", percent(told.agreement.value), agreement)
+    table.add_row("said good, was bad", str(told.false_good), f"and {told.false_bad} the other way round")
+    table.add_row("would not judge", f"{told.refused} of {told.judged}", "pairs, or it contradicted itself")
+    position = f"{told.position_bias.low:+.2f} to {told.position_bias.high:+.2f}; {percent(told.flips)} of votes turn"
+    table.add_row("for position A", f"{told.position_bias.value:+.2f}", position)
+    length = f"{told.length_bias.low:+.2f} to {told.length_bias.high:+.2f}, with comments added"
+    table.add_row("for length", f"{told.length_bias.value:+.2f}", length)
+    if judged.left_out:
+        table.add_row("left out", str(judged.left_out), "for the cost cap")
     return table
 
 
