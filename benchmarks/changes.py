@@ -34,7 +34,7 @@ FILES, LINES = 3, 120
 """Files of the product that a change may touch, and lines in them that it may add and remove."""
 LOOKED_AT = 1_500
 """Commits of a history, from the newest."""
-TRIED, WANTED = 18, 5
+TRIED, WANTED = 16, 4
 """Changes of a repository: computed at most, and taken."""
 TESTS_S = 240.0
 LEAST_WORDS = 3

@@ -61,7 +61,7 @@ class AttemptLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class EvalAttempt:
     """Which attempt at which case, and the id of its run: the same again after a kill."""
 
     case: EvalCase
@@ -69,7 +69,7 @@ class Attempt:
     run: str
 
     @classmethod
-    def of(cls, evaluation: str, case: EvalCase, number: int) -> "Attempt":
+    def of(cls, evaluation: str, case: EvalCase, number: int) -> "EvalAttempt":
         digest = hashlib.sha256(f"{evaluation}\0{case.id}\0{number}".encode()).hexdigest()
         return cls(case, number, digest[:12])
 
@@ -98,7 +98,7 @@ class Attempts:
         tests = HiddenTests(store=application.store, workspaces=workspaces)
         return cls(application=application, tests=tests, folder=folder, **more)
 
-    async def __call__(self, attempt: Attempt, limits: AttemptLimits) -> tuple[AttemptResult, str]:
+    async def __call__(self, attempt: EvalAttempt, limits: AttemptLimits) -> tuple[AttemptResult, str]:
         """Let the product work on a case, and judge it; return the result and the change as a diff."""
         began = time.monotonic()
         clock = _Clock()
@@ -124,7 +124,7 @@ class Attempts:
         )
         return self._finished(result, began, clock), patch
 
-    async def judge(self, attempt: Attempt, change: str, limits: AttemptLimits) -> AttemptResult:
+    async def judge(self, attempt: EvalAttempt, change: str, limits: AttemptLimits) -> AttemptResult:
         """Judge a change that somebody else made; nothing is run but the hidden tests."""
         began, clock, case = time.monotonic(), _Clock(), attempt.case
         store = self.application.store
@@ -145,7 +145,7 @@ class Attempts:
         await store.drop(attempt.run)
         return self._finished(result, began, clock)
 
-    async def _run(self, attempt: Attempt, limits: AttemptLimits, clock: "_Clock") -> tuple[RunState, int]:
+    async def _run(self, attempt: EvalAttempt, limits: AttemptLimits, clock: "_Clock") -> tuple[RunState, int]:
         """Take the run to its end, or to where a person would have to say something."""
         engine, case = self.application.engine, attempt.case
         if await engine.runs.exactly(attempt.run, org=engine.org) is None:
@@ -193,7 +193,7 @@ class Attempts:
         return str(place)
 
     async def _judged(
-        self, attempt: Attempt, state: RunState, base: str, tree: str, limits: AttemptLimits, clock: "_Clock"
+        self, attempt: EvalAttempt, state: RunState, base: str, tree: str, limits: AttemptLimits, clock: "_Clock"
     ) -> AttemptResult:
         proof: Proof | None = state.values.get("proof")
         ending, status = state.run.ending or state.values.get("ending"), state.run.status
@@ -227,7 +227,7 @@ class Attempts:
             proof_counts=report.summary if report else "",
         )
 
-    async def _hidden(self, attempt: Attempt, tree: str, limits: AttemptLimits, *, change: str = "") -> HiddenRun:
+    async def _hidden(self, attempt: EvalAttempt, tree: str, limits: AttemptLimits, *, change: str = "") -> HiddenRun:
         case = attempt.case
         return await self.tests(
             attempt.run,
@@ -240,7 +240,7 @@ class Attempts:
         )
 
     async def _verdict(
-        self, attempt: Attempt, hidden: HiddenRun, base: str, limits: AttemptLimits, *, delivered: bool
+        self, attempt: EvalAttempt, hidden: HiddenRun, base: str, limits: AttemptLimits, *, delivered: bool
     ) -> AttemptResult:
         case = attempt.case
         failing = not_passed(case.fail_to_pass, hidden.statuses)
@@ -336,7 +336,7 @@ def why_undelivered(status: str, code: str, values: Mapping[str, Any]) -> Outcom
     return "waits" if status == "interrupted" else "undelivered"
 
 
-def _failure(attempt: Attempt, error: SignoffError) -> AttemptResult:
+def _failure(attempt: EvalAttempt, error: SignoffError) -> AttemptResult:
     code = error.stable_code
     outcome: Outcome = "image_missing" if code == "image_missing" else "error"
     if isinstance(error, Refused) and code in {"program_missing", "interpreter_missing", "setup_failed"}:

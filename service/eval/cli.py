@@ -11,20 +11,20 @@ import typer
 from rich.console import Group
 from typer.core import TyperGroup
 
-from domain import Refused
+from domain import Refused, value
 from models.routing import load_catalogue
 from service import report
-from service.cli.terminal import JSON, err, fail, out, print_json
+from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.eval.attempts import AttemptLimits
 from service.eval.compare import compared
-from service.eval.dataset import EvalCase, read_dataset, selected
+from service.eval.dataset import Dataset, EvalCase, UnreadableLine, read_dataset, selected
 from service.eval.evaluation import BASELINE, GOLD, Evaluation, gold, manifest_of
 from service.eval.judge import ChangeJudge, Judgement, family, judging_model
 from service.eval.judged import EvaluationJudge, JudgedEvaluation
 from service.eval.quality import drops, recorded
 from service.eval.quality import record as record_summary
-from service.eval.results import APART, AttemptResult, Prediction, ResultsFolder, read_predictions, summary
+from service.eval.results import APART, AttemptResult, Prediction, ResultsFolder, Summary, read_predictions, summary
 from service.eval.tables import comparison_table, draw, judge_table, summary_table
 from service.report import plain
 from service.settings import read_settings
@@ -48,30 +48,36 @@ FOLDER = typer.Argument(help="Folder that `signoff eval DATASET` wrote.")
 CHART = typer.Option("--chart", help="Draw it: a file that ends with .svg or .png.")
 
 
+OUTPUT = typer.Option("--out", "-o", help="Where to keep it; signoff-eval/DATASET.")
+CASE = typer.Option("--case", "-c", help="Only this case; several times.")
+SAMPLE = typer.Option("--sample", help="Seed: the cases of --limit are drawn.")
+STEPS = typer.Option("--max-steps", min=1, help="Turns of one attempt.")
+TEST_MINUTES = typer.Option("--test-minutes", min=0.01, help="Of the hidden tests.")
+STRATEGY = typer.Option("--strategy", "-s", help="Which models do what; or repair.")
+PREDICTIONS = typer.Option("--predictions", help="Judge these (SWE-bench's form), and run nothing else.")
+SIGN = typer.Option("--sign", help="Say yes to every question for one signature; they are counted.")
+
+
 @app.command()
 def run(
     dataset: Annotated[Path, typer.Argument(help="SWE-bench's JSON lines, HumanEval's, or small bugs as YAML.")],
-    output: Annotated[Path | None, typer.Option("--out", "-o", help="Where to keep it; signoff-eval/DATASET.")] = None,
-    case: Annotated[list[str] | None, typer.Option("--case", "-c", help="Only this case; several times.")] = None,
+    output: Annotated[Path | None, OUTPUT] = None,
+    case: Annotated[list[str] | None, CASE] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases at most.")] = None,
-    sample: Annotated[int | None, typer.Option("--sample", help="Seed: the cases of --limit are drawn.")] = None,
+    sample: Annotated[int | None, SAMPLE] = None,
     k: Annotated[int, typer.Option("--k", min=1, max=100, help="Attempts at each case.")] = 1,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Attempts at the same time.")] = 1,
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Of everything together.")] = None,
     max_case_cost: Annotated[float, typer.Option("--max-case-cost", min=0, help="Of one attempt.")] = 5.0,
     max_minutes: Annotated[float, typer.Option("--max-minutes", min=0.01, help="Of one attempt.")] = 30.0,
-    max_steps: Annotated[int, typer.Option("--max-steps", min=1, help="Turns of one attempt.")] = 200,
-    test_minutes: Annotated[float, typer.Option("--test-minutes", min=0.01, help="Of the hidden tests.")] = 10.0,
-    strategy: Annotated[str | None, typer.Option("--strategy", "-s", help="Which models do what; or repair.")] = None,
+    max_steps: Annotated[int, STEPS] = 200,
+    test_minutes: Annotated[float, TEST_MINUTES] = 10.0,
+    strategy: Annotated[str | None, STRATEGY] = None,
     repos: Annotated[Path | None, typer.Option("--repos", help="Folder with clones of OWNER/NAME.")] = None,
-    predictions: Annotated[
-        Path | None, typer.Option("--predictions", help="Judge these (SWE-bench's form), and run nothing else.")
-    ] = None,
+    predictions: Annotated[Path | None, PREDICTIONS] = None,
     use_gold: Annotated[bool, typer.Option("--gold", help="Judge the dataset's own changes.")] = False,
     no_pipeline: Annotated[bool, typer.Option("--no-pipeline", help="One coder, no planner, no reviewer.")] = False,
-    sign: Annotated[
-        bool, typer.Option("--sign", help="Say yes to every question for one signature; they are counted.")
-    ] = False,
+    sign: Annotated[bool, SIGN] = False,
     chart: Annotated[Path | None, CHART] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
@@ -89,32 +95,19 @@ def run(
 
       signoff eval changes.jsonl --predictions theirs.jsonl --out judged
     """
-    try:
-        read = read_dataset(dataset, repos=repos)
-        cases = selected(read.cases, names=case or (), limit=limit, sample=sample)
-        judged, digest = _predictions(predictions, cases, use_gold=use_gold)
-    except Refused as refusal:
-        fail(refusal, as_json=as_json)
-    for line in read.unreadable:
-        err().print(f"{dataset}, line {line.line}: {line.reason}", style="yellow", markup=False, highlight=False)
-    folder = ResultsFolder(output or Path("signoff-eval") / read.name)
     limits = AttemptLimits(
         cost=Decimal(str(max_case_cost)), minutes=max_minutes, steps=max_steps, tests_s=test_minutes * 60
     )
 
-    async def work() -> int:
-        settings = read_settings()
-        named = strategy or settings.strategy
-        if named != BASELINE:
-            load_catalogue(settings.catalogue).strategy(named)
-        model = settings.model or ""
-        manifest = manifest_of(read.name, read.digest, cases, k=k, strategy=named, model=model, predictions=digest)
-        folder.begin(manifest)
+    async def work() -> EvaluationEnd:
+        read = read_dataset(dataset, repos=repos)
+        cases = selected(read.cases, names=case or (), limit=limit, sample=sample)
+        judged, digest = _predictions(predictions, cases, use_gold=use_gold)
         evaluation = Evaluation(
-            settings=settings,
-            folder=folder,
+            settings=read_settings(),
+            folder=ResultsFolder(output or Path("signoff-eval") / read.name),
             cases=cases,
-            strategy=named,
+            strategy=strategy or read_settings().strategy,
             k=k,
             jobs=jobs,
             max_cost=None if max_cost is None else Decimal(str(max_cost)),
@@ -123,25 +116,55 @@ def run(
             sign=sign,
             predictions=judged,
         )
-        return await evaluation.run(_Progress(len(cases) * k, len(_wanted(folder, cases))))
+        return await _evaluated(evaluation, read, digest)
 
-    left_out = run_async(work, as_json=as_json)
-    manifest, results = folder.manifest(), _wanted(folder, cases)
-    total = summary(manifest, results, unreadable=len(read.unreadable))
+    end = run_async(work, as_json=as_json)
     if as_json:
-        lines = [plain(each) for each in read.unreadable]
-        shown = [plain(each) for each in results]
-        print_json({"summary": plain(total), "left_out": left_out, "unreadable": lines, "results": shown})
+        print_json(plain(end))
     else:
-        out().print(summary_table(total))
-        if left_out:
-            out().print(
-                f"{left_out} attempts were not begun: --max-cost {max_cost} is spent. Raise it and start again."
-            )
-        err().print(f"kept in {folder.path}", highlight=False)
+        out().print(summary_table(end.summary))
+        if end.left_out:
+            out().print(f"{end.left_out} attempts were not begun: --max-cost is spent. Raise it and start again.")
     if chart is not None:
-        draw([(manifest.strategy or manifest.dataset, total)], chart)
-    raise typer.Exit(1 if left_out else 0)
+        draw([(end.summary.strategy or end.summary.dataset, end.summary)], chart)
+    raise typer.Exit(1 if end.left_out else 0)
+
+
+@value
+class EvaluationEnd:
+    """What an evaluation printed."""
+
+    summary: Summary
+    left_out: int
+    """Attempts that the cost cap left out."""
+    unreadable: tuple[UnreadableLine, ...]
+    results: tuple[AttemptResult, ...]
+
+
+async def _evaluated(evaluation: Evaluation, read: Dataset, predictions: str) -> EvaluationEnd:
+    """Make the attempts that are missing, with a line on standard error for each."""
+    for line in read.unreadable:
+        err().print(f"line {line.line} of the dataset: {line.reason}", style="yellow", markup=False, highlight=False)
+    settings, folder, cases = evaluation.settings, evaluation.folder, evaluation.cases
+    if evaluation.strategy != BASELINE:
+        load_catalogue(settings.catalogue).strategy(evaluation.strategy)
+    manifest = manifest_of(
+        read.name,
+        read.digest,
+        cases,
+        k=evaluation.k,
+        strategy=evaluation.strategy,
+        model=settings.model or "",
+        predictions=predictions,
+    )
+    manifest = folder.begin(manifest)
+    ids = {case.id for case in cases}
+    there = sum(each.case in ids for each in folder.results())
+    left_out = await evaluation.run(_Progress(len(cases) * evaluation.k, there))
+    results = tuple(each for each in folder.results() if each.case in ids)
+    total = summary(manifest, results, unreadable=len(read.unreadable))
+    err().print(f"kept in {folder.path}", highlight=False)
+    return EvaluationEnd(summary=total, left_out=left_out, unreadable=read.unreadable, results=results)
 
 
 @app.command()
@@ -315,11 +338,6 @@ class _Progress:
             f"{self._done:>4}/{self._of}  {name:<40} {result.seconds:7.1f} s  [{colour}]{result.outcome}[/]{why}",
             highlight=False,
         )
-
-
-def _wanted(folder: ResultsFolder, cases: Sequence[EvalCase]) -> tuple[AttemptResult, ...]:
-    ids = {case.id for case in cases}
-    return tuple(result for result in folder.results() if result.case in ids)
 
 
 def _predictions(

@@ -20,7 +20,7 @@ class CaseDifference:
 
 
 @value
-class Comparison:
+class EvaluationComparison:
     """How the second evaluation did beside the first."""
 
     cases: int
@@ -43,7 +43,7 @@ class Comparison:
     differences: tuple[CaseDifference, ...]
 
 
-def compared(first: Sequence[AttemptResult], second: Sequence[AttemptResult]) -> Comparison:
+def compared(first: Sequence[AttemptResult], second: Sequence[AttemptResult]) -> EvaluationComparison:
     """Compare two evaluations.
 
     Raises:
@@ -64,7 +64,7 @@ def compared(first: Sequence[AttemptResult], second: Sequence[AttemptResult]) ->
         return paired_difference([(_mean(a[case], name), _mean(b[case], name)) for case in common])
 
     only_first, only_second = sum(x > y for x, y in shares), sum(y > x for x, y in shares)
-    return Comparison(
+    return EvaluationComparison(
         cases=len(common),
         left_out=tuple(sorted(everything - set(common))),
         first=sum(x for x, _ in shares) / len(common),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from models import Model, Role
-from service.eval.attempts import Attempt, AttemptLimits, Attempts
+from service.eval.attempts import AttemptLimits, Attempts, EvalAttempt
 from service.eval.dataset import EvalCase
 from service.eval.results import AttemptResult, Manifest, Prediction, ResultsFolder
 from service.settings import Settings
@@ -95,7 +95,7 @@ class Evaluation:
         # What the machine or an endpoint failed at is tried again; what the cases themselves fail at is not.
         done = {(r.case, r.attempt) for r in results if r.outcome not in {"error", "model_error"}}
         waiting = [
-            Attempt.of(str(begun_at), case, number)
+            EvalAttempt.of(str(begun_at), case, number)
             for number in range(1, self.k + 1)
             for case in self.cases
             if (case.id, number) not in done
@@ -130,7 +130,7 @@ class Evaluation:
                     group.create_task(work())
         return left_out
 
-    async def _one(self, common: "_Common", attempt: Attempt, limits: AttemptLimits) -> tuple[AttemptResult, str]:
+    async def _one(self, common: "_Common", attempt: EvalAttempt, limits: AttemptLimits) -> tuple[AttemptResult, str]:
         async with common.attempts(attempt.case) as attempts:
             if self.predictions is not None:
                 change = self.predictions[attempt.case.id].model_patch

@@ -282,8 +282,11 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
             at = number
             if line.strip():
                 document = json_value(line)
-                fields = {name: document.get(name) or "" for name in ("model_name_or_path", "model_patch")}
-                prediction = Prediction(instance_id=document["instance_id"], **fields)
+                # An agent that made nothing says null; a line of something else has no such key.
+                patch, model = document["model_patch"] or "", document.get("model_name_or_path") or ""
+                prediction = Prediction(
+                    instance_id=document["instance_id"], model_name_or_path=model, model_patch=patch
+                )
                 predictions[prediction.instance_id] = prediction
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(

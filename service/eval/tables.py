@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from domain import Refused
-from service.eval.compare import Comparison
+from service.eval.compare import EvaluationComparison
 from service.eval.judged import JudgedEvaluation
 from service.eval.results import APART, MEANING, Summary
 from service.eval.statistics import Interval
@@ -40,7 +40,7 @@ def summary_table(total: Summary) -> Table:
     return table
 
 
-def comparison_table(comparison: Comparison, names: Sequence[str]) -> Table:
+def comparison_table(comparison: EvaluationComparison, names: Sequence[str]) -> Table:
     """How two evaluations differ."""
     first, second = names
     table = Table("", first, second, f"{second} less {first}", "at 95 %", box=None)
