@@ -20,6 +20,7 @@ from service.eval.attempts import AttemptLimits
 from service.eval.compare import compared
 from service.eval.dataset import Dataset, EvalCase, UnreadableLine, read_dataset, selected
 from service.eval.evaluation import BASELINE, GOLD, Evaluation, gold, manifest_of
+from service.eval.experiments import publish as publish_experiment
 from service.eval.judge import ChangeJudge, Judgement, family, judging_model
 from service.eval.judged import EvaluationJudge, JudgedEvaluation
 from service.eval.quality import drops, recorded
@@ -249,6 +250,29 @@ def judge(
         print_json(plain(judged))
     else:
         out().print(judge_table(judged))
+
+
+@app.command()
+def publish(folder: Annotated[Path, FOLDER], as_json: Annotated[bool, JSON] = False) -> None:
+    """Show an evaluation in Langfuse: its cases as a dataset, its runs as an experiment, with scores.
+
+    The traces of the runs are there already where LANGFUSE_HOST was set while they ran.
+
+    Example:
+      signoff eval publish signoff-eval/changes
+    """
+
+    async def work() -> int:
+        kept, settings = ResultsFolder(folder), read_settings()
+        manifest = kept.manifest()
+        async with open_application(settings.model_copy(update={"home": kept.home})) as application:
+            return await publish_experiment(settings, application, manifest, kept.results())
+
+    count = run_async(work, as_json=as_json)
+    if as_json:
+        print_json({"published": count})
+    else:
+        out().print(f"{count} runs are in Langfuse.")
 
 
 @app.command()
