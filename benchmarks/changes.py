@@ -1,7 +1,8 @@
 """Real changes of one commit each, as a dataset for ``signoff eval``: found, computed by running them, made again.
 
 ``python -m benchmarks.changes find FOLDER``: look for commits in the clones in FOLDER (``OWNER+NAME/repo``), and write
-recipes. ``python -m benchmarks.changes make FOLDER OUT.jsonl [tuned|held]``: make the dataset that the recipes name.
+what was found. ``python -m benchmarks.changes recipes LOG …``: keep it as recipes. ``python -m benchmarks.changes make
+FOLDER OUT.jsonl [tuned|held|OWNER/NAME …]``: make the dataset that the recipes name.
 
 A recipe (``changes.json``) has a commit and digests; the content stays in the clones. Which tests a change mends (fail
 to pass) and which it must not break (pass to pass) is computed both times by running them, in an environment that the
@@ -203,14 +204,28 @@ async def find(folder: Path, repos: Sequence[str], log: Path, known: Sequence[Ma
                 print(repo, commit.sha[:12], row.get("why") or f"{row['fails']} + {row['passes']}", flush=True)
 
 
-async def make(folder: Path, out: Path, halves: Sequence[str]) -> int:
-    """Write the dataset of the recipes; how many of them did not come to what they say."""
+def write_recipes(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what was found, at most ``WANTED`` a repository; every second repository is held apart."""
+    by_repo: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        if "patch" in entry:
+            by_repo.setdefault(entry["repo"], []).append(entry)
+    halves: dict[str, list[Mapping[str, Any]]] = {"tuned": [], "held": []}
+    for number, repo in enumerate(sorted(by_repo)):
+        halves["held" if number % 2 else "tuned"] += by_repo[repo][:WANTED]
+    RECIPES.write_text(json.dumps(halves, indent=1) + "\n", encoding="utf-8")
+    print({half: len(each) for half, each in halves.items()}, len(by_repo), "repositories")
+
+
+async def make(folder: Path, out: Path, wanted: Sequence[str]) -> int:
+    """Write the dataset of the halves and repositories that are wanted; how many did not come to what they say."""
     recipes: Mapping[str, Sequence[Mapping[str, Any]]] = json.loads(RECIPES.read_text(encoding="utf-8"))
     off = 0
     async with open_application(read_settings()) as application:
         computing = open_computing(application)
         with out.open("w", encoding="utf-8") as lines:
-            for entry in [entry for half in halves for entry in recipes[half]]:
+            listed = [(half, entry) for half, entries in recipes.items() for entry in entries]
+            for entry in [entry for half, entry in listed if {half, entry["repo"]} & set(wanted)]:
                 change = Change(**entry)
                 clone = clone_of(folder, change.repo)
                 result = await computing(Commit(clone=clone, repo=change.repo, sha=change.commit))
@@ -236,8 +251,10 @@ def main(words: Sequence[str]) -> None:
             kept = Path(log)
             known = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
             asyncio.run(find(Path(folder), repos, kept, known))
-        case ["make", folder, out, *halves]:
-            raise SystemExit(asyncio.run(make(Path(folder), Path(out), halves or ["tuned", "held"])))
+        case ["recipes", *logs]:
+            write_recipes([json.loads(line) for log in logs for line in Path(log).read_text().splitlines()])
+        case ["make", folder, out, *wanted]:
+            raise SystemExit(asyncio.run(make(Path(folder), Path(out), wanted or ["tuned", "held"])))
         case _:
             raise SystemExit(__doc__)
 

@@ -10,7 +10,7 @@ from service.eval.evaluation import gold
 from service.eval.results import Prediction, ResultsFolder, read_predictions
 from tests.worlds.evaluations import FIX, RIGHT, WRONG, added, cases, evaluated
 
-HARNESS_SHARE = 0.05
+HARNESS_SHARE, NOISE_S = 0.05, 0.2
 WEAK = "python3 -c 'import shop.prices, sys; sys.exit(not shop.prices.total([1, 2, 3]) == 6)'"
 
 
@@ -23,8 +23,9 @@ async def test_a_change_is_resolved_when_tests_pass_that_the_agent_did_not_see(t
     assert one.tokens_in > 0
     assert one.models == ("coder",)
     assert one.patch_lines == 2
-    # G: less than a twentieth of the time is the harness's own.
-    assert one.harness_seconds < HARNESS_SHARE * one.seconds
+    # Less than a twentieth of the time is the harness's own; of a run of a second, on a machine that is busy, it is not
+    # told apart from noise.
+    assert one.harness_seconds < max(HARNESS_SHARE * one.seconds, NOISE_S)
     kept = ResultsFolder(tmp_path / "evaluation")
     prediction = read_predictions(kept.path / "predictions.jsonl")["case-1"]
     assert "+    return sum(prices)" in prediction.model_patch

@@ -38,5 +38,4 @@ async def test_what_was_resolved_stays_resolved(tmp_path: Path):
     total = summary(manifest_of("slice", "", cases, k=1, strategy="balanced", model=""), list(results.values()))
     # A change of one function needs no person before its delivery.
     assert total.prompts_per_run == 0
-    assert total.harness_share < 0.05
     assert total.turns_per_run == 1
