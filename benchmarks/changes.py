@@ -205,14 +205,14 @@ async def find(folder: Path, repos: Sequence[str], log: Path, known: Sequence[Ma
 
 
 def write_recipes(entries: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what was found, at most ``WANTED`` a repository; every second repository is held apart."""
+    """Keep what was found; every second repository is held apart."""
     by_repo: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         if "patch" in entry:
             by_repo.setdefault(entry["repo"], []).append(entry)
     halves: dict[str, list[Mapping[str, Any]]] = {"tuned": [], "held": []}
     for number, repo in enumerate(sorted(by_repo)):
-        halves["held" if number % 2 else "tuned"] += by_repo[repo][:WANTED]
+        halves["held" if number % 2 else "tuned"] += by_repo[repo]
     RECIPES.write_text(json.dumps(halves, indent=1) + "\n", encoding="utf-8")
     print({half: len(each) for half, each in halves.items()}, len(by_repo), "repositories")
 

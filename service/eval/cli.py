@@ -93,8 +93,6 @@ def run(
       signoff eval swe-bench.jsonl --repos clones --jobs 4 --max-cost 20
 
       signoff eval HumanEval.jsonl --limit 20 --sample 7 --k 3 --chart functions.svg
-
-      signoff eval changes.jsonl --predictions theirs.jsonl --out judged
     """
     limits = AttemptLimits(
         cost=Decimal(str(max_case_cost)), minutes=max_minutes, steps=max_steps, tests_s=test_minutes * 60
@@ -120,14 +118,7 @@ def run(
         return await _evaluated(evaluation, read, digest)
 
     end = run_async(work, as_json=as_json)
-    if as_json:
-        print_json(plain(end))
-    else:
-        out().print(summary_table(end.summary))
-        if end.left_out:
-            out().print(f"{end.left_out} attempts were not begun: --max-cost is spent. Raise it and start again.")
-    if chart is not None:
-        draw([(end.summary.strategy or end.summary.dataset, end.summary)], chart)
+    show_end(end, chart, as_json=as_json)
     raise typer.Exit(1 if end.left_out else 0)
 
 
@@ -140,6 +131,18 @@ class EvaluationEnd:
     """Attempts that the cost cap left out."""
     unreadable: tuple[UnreadableLine, ...]
     results: tuple[AttemptResult, ...]
+
+
+def show_end(end: EvaluationEnd, chart: Path | None, *, as_json: bool) -> None:
+    """Print what an evaluation came to, and draw it where that is asked for."""
+    if as_json:
+        print_json(plain(end))
+    else:
+        out().print(summary_table(end.summary))
+        if end.left_out:
+            out().print(f"{end.left_out} attempts were not begun: --max-cost is spent. Raise it and start again.")
+    if chart is not None:
+        draw([(end.summary.strategy or end.summary.dataset, end.summary)], chart)
 
 
 async def _evaluated(evaluation: Evaluation, read: Dataset, predictions: str) -> EvaluationEnd:
