@@ -74,6 +74,7 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     ),
     "bench": CommandEntry("bench.cli", "app", "Measure strategies and models on small bugs."),
     "eval": CommandEntry("eval.cli", "app", "Know how good it is: run a dataset, compare, judge."),
+    "people": CommandEntry("people.cli", "app", "What is kept about a person: export, rename, erase."),
     "audit": CommandEntry("cli.audit", "app", "Verify and export the tamper-evident record."),
     "sandbox": CommandEntry("cli.sandbox", "app", "Test the sandbox on this host."),
     "models": CommandEntry(
