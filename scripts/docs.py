@@ -1,8 +1,8 @@
 """Write the parts of the documentation that the code knows better: ``.venv/bin/python scripts/docs.py``.
 
-``docs/cli.md``, ``docs/configuration.md`` and ``docs/retention.md`` have a generated part between two marks; the
-rest of each page is written by hand and stays. On every page a measured number stands between ``<!--=KEY FORMAT-->``
-and ``<!--/-->``: it is that of ``benchmarks/results/latest.json``.
+``docs/cli.md``, ``docs/configuration.md``, ``docs/retention.md`` and ``docs/quality.md`` have a generated part
+between two marks; the rest of each page is written by hand and stays. On every page a measured number stands between
+``<!--=KEY FORMAT-->`` and ``<!--/-->``: it is that of ``benchmarks/results/latest.json``.
 """
 
 from __future__ import annotations
@@ -127,10 +127,18 @@ def retention() -> str:
     return "\n".join([*rows("in the data directory", FILES), "", *rows("table", TABLES)])
 
 
+def quality() -> str:
+    """What evaluations came to, by version."""
+    from service.eval.quality import page, recorded  # noqa: PLC0415
+
+    return page(recorded(ROOT / "benchmarks/results/quality.jsonl"))
+
+
 PAGES = {
     "docs/cli.md": command_line,
     "docs/configuration.md": configuration,
     "docs/retention.md": retention,
+    "docs/quality.md": quality,
 }
 
 

@@ -5,6 +5,7 @@ Only ``service.wiring``, ``service.retention`` and the command line come in by t
 
 from telemetry.identity import Identity, run_context, trace_id, traceparent
 from telemetry.langfuse import RunScore, ScoreClient, ScoreReporter, scores_of
+from telemetry.langfuse_experiments import DatasetClient, ExperimentItem, item_id
 from telemetry.logs import about_run, logging_as
 from telemetry.metrics import GaugeReading, Metrics, Waiting
 from telemetry.otlp import Destination, to_collector, to_langfuse
@@ -17,7 +18,9 @@ from telemetry.traced_backend import TracedBackend
 from telemetry.tracing import Tracing, tracing
 
 __all__ = [
+    "DatasetClient",
     "Destination",
+    "ExperimentItem",
     "GaugeReading",
     "Happening",
     "Identity",
@@ -34,6 +37,7 @@ __all__ = [
     "Waiting",
     "about_run",
     "forget_trace",
+    "item_id",
     "logging_as",
     "read_trace",
     "render",

@@ -6,12 +6,12 @@ a score, and none fails for one.
 
 import asyncio
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import httpx
 import structlog
@@ -22,6 +22,9 @@ from domain.decision import Choice
 from domain.evidence import Proof
 from telemetry.identity import trace_id
 from telemetry.redact import Redactor
+
+T = TypeVar("T")
+ONCE: Final = {"max_retries": 1}
 
 
 @value
@@ -83,7 +86,7 @@ class ScoreClient:
         """
         if not scores:
             return
-        api, types, errors = await asyncio.to_thread(self._sdk)
+        _, types, _ = await asyncio.to_thread(self._sdk)
         request = [
             types.CreateScoreRequest(
                 id=score.id,
@@ -97,6 +100,22 @@ class ScoreClient:
             )
             for score in scores
         ]
+        answer = await self.request(lambda langfuse: langfuse.scores.create(request=request, request_options=ONCE))
+        if getattr(answer, "rejected", 0):
+            raise Refused(
+                f"Langfuse rejected {answer.rejected} of {len(scores)} scores.",
+                code="langfuse_refused",
+                hint=self.redactor.text("; ".join(e.message for e in answer.errors)[:500]),
+            )
+
+    async def request(self, ask: Callable[[Any], Awaitable[T]]) -> T:
+        """Ask the SDK's REST client for something, once.
+
+        Raises:
+            Refused: ``langfuse_missing`` or ``langfuse_refused``.
+            Transient: ``langfuse_unavailable``.
+        """
+        api, _, errors = await asyncio.to_thread(self._sdk)
         # trust_env: credentials and proxies come from the settings or not at all, as for spans (``otlp``).
         async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
             langfuse = api.AsyncLangfuseAPI(
@@ -107,7 +126,7 @@ class ScoreClient:
                 httpx_client=client,
             )
             try:
-                answer = await langfuse.scores.create(request=request, request_options={"max_retries": 1})
+                return await ask(langfuse)
             except httpx.TransportError as error:
                 raise _away(type(error).__name__) from error
             except errors.ApiError as error:
@@ -119,18 +138,12 @@ class ScoreClient:
                 ):
                     raise _away(f"HTTP {status}") from None
                 raise Refused(
-                    f"Langfuse refused the scores (HTTP {status}).",
+                    f"Langfuse refused what it was sent (HTTP {status}).",
                     code="langfuse_refused",
                     hint="Check LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY: one project has all three.",
                 ) from None
             except ValueError as error:
                 raise _away("an answer that is not Langfuse's") from error
-        if getattr(answer, "rejected", 0):
-            raise Refused(
-                f"Langfuse rejected {answer.rejected} of {len(scores)} scores.",
-                code="langfuse_refused",
-                hint=self.redactor.text("; ".join(e.message for e in answer.errors)[:500]),
-            )
 
     def _sdk(self) -> tuple[Any, Any, Any]:
         try:
@@ -178,9 +191,6 @@ def scores_of(
     if spent is not None:
         scores.append(RunScore.cost_usd(run, cost=spent.cost, at=at))
     return tuple(scores)
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,39 +1,22 @@
 """Benchmark of strategies (E2): how many small bugs are solved, in what time, with what memory, by whom."""
 
-import asyncio
-import resource
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
-from domain import Refused, SignoffError, Task, value
+from domain import Refused, value
 from domain.text import yaml_value
-from domain.work import Line, Name, Prose
-from service.cli.fix import FixRequest, lay_out
+from domain.work import Name
+from service.eval.dataset import SmallBug, case_of_bug
+from service.eval.evaluation import Evaluation, manifest_of
+from service.eval.results import AttemptResult, ResultsFolder
 from service.settings import Settings
-from service.wiring.application import Application, open_application
 
-BASELINE: Final = "repair"
-"""What the column of the built-in repair engine alone is called."""
 BUNDLED: Final = Path(__file__).with_name("cases.yaml")
-CHAT: Final = "chat "
-
-
-@value
-class Case:
-    """A small repository with a failing test."""
-
-    name: Name
-    about: Line = ""
-    task: Prose
-    files: Annotated[dict[str, str], Field(min_length=1)]
-    accept: Line = "python3 -m pytest -q"
 
 
 @value
@@ -71,10 +54,10 @@ class BenchRow:
     cost: Decimal
 
 
-_CASES = TypeAdapter(tuple[Case, ...])
+_CASES = TypeAdapter(tuple[SmallBug, ...])
 
 
-def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[Case, ...]:
+def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[SmallBug, ...]:
     """Read cases: ours, or those of a YAML file of the same form.
 
     Raises:
@@ -98,64 +81,32 @@ def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[Case, ..
 
 
 async def attempt(
-    settings: Settings, strategy: str, selected: Sequence[Case], seen: Callable[[CaseResult], None]
+    settings: Settings, strategy: str, selected: Sequence[SmallBug], seen: Callable[[CaseResult], None]
 ) -> None:
-    """Let one strategy work on every case, in an application of its own that is thrown away afterwards."""
+    """Let one strategy work on every case, as an evaluation that is thrown away afterwards."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
+        own = [case_of_bug(case) for case in selected]
         # A home of its own: no cache and no sandbox of one strategy helps the next one.
-        own = settings.model_copy(update={"home": Path(folder) / "home"})
-        async with open_application(own, models={} if strategy == BASELINE else None) as application:
-            for case in selected:
-                seen(await _one(application, strategy, case, Path(folder) / case.name))
+        kept = ResultsFolder(Path(folder))
+        kept.begin(manifest_of("bench", "", own, k=1, strategy=strategy, model=settings.model or ""))
+        evaluation = Evaluation(settings=settings, folder=kept, cases=own, strategy=strategy)
+        await evaluation.run(lambda result: seen(case_result(strategy, result)))
 
 
-async def _one(application: Application, strategy: str, case: Case, repo: Path) -> CaseResult:
-    def lay_out_case() -> None:
-        repo.mkdir()
-        lay_out(FixRequest(files=case.files), repo)
-
-    await asyncio.to_thread(lay_out_case)
-    named = application.settings.strategy if strategy == BASELINE else strategy
-    task = Task(text=case.task, repo=str(repo), accept=case.accept, deliver="patch", strategy=named)
-    started = time.monotonic()
-    try:
-        run = await application.engine.create(task)
-        standing = await application.engine.advance(run.id, None)
-    except SignoffError as error:
-        return CaseResult(
-            strategy=strategy,
-            case=case.name,
-            solved=False,
-            status="refused",
-            code=error.stable_code,
-            seconds=time.monotonic() - started,
-            peak_mb=peak_mb(),
-        )
-    seconds = time.monotonic() - started
-    spent, ending = standing.values.get("spent"), standing.run.ending
-    proof, attempts = standing.values.get("proof"), standing.values.get("attempts", ())
-    spans = [node.span.name for node in (await application.spans(run.id)).walk()]
-    # The models of the chat spans, and the provider of the last change where that was none of them.
-    chat_models = [name.removeprefix(CHAT) for name in spans if name.startswith(CHAT)]
+def case_result(strategy: str, result: AttemptResult) -> CaseResult:
+    """How an attempt counts here: what was proved and is delivered, or waits for a signature, is solved."""
     return CaseResult(
         strategy=strategy,
-        case=case.name,
-        seconds=seconds,
-        status=standing.run.status,
-        peak_mb=peak_mb(),
-        # A change above the automatic tier waits for a person; that it works was proved before.
-        solved=(proof is not None and proof.ok) and standing.run.status in {"delivered", "interrupted"},
-        code=ending.code if ending else "",
-        models=tuple(dict.fromkeys([*chat_models, *(a.provider for a in attempts[-1:] if a.provider)])),
-        tokens=spent.tokens_in + spent.tokens_out if spent else 0,
-        cost=spent.cost if spent else Decimal(0),
+        case=result.case,
+        solved=result.outcome == "resolved",
+        status=result.status or result.outcome,
+        code=result.code,
+        seconds=result.run_seconds or result.seconds,
+        models=result.models,
+        tokens=result.tokens_in + result.tokens_out,
+        cost=result.cost,
+        peak_mb=result.peak_mb,
     )
-
-
-def peak_mb() -> float:
-    """The most memory that this process ever had, in MB."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(most / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
 def rows(outcomes: Sequence[CaseResult], gigabytes: Callable[[str], float]) -> tuple[BenchRow, ...]:

@@ -12,10 +12,11 @@ from rich.table import Table
 
 from domain import Refused
 from models.routing import load_catalogue
-from service.bench.bench import BASELINE, BenchRow, CaseResult, attempt, cases, rows
+from service.bench.bench import BenchRow, CaseResult, attempt, cases, rows
 from service.bench.charts import bars, draw
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
+from service.eval.evaluation import BASELINE
 from service.report import plain
 from service.settings import Settings, read_settings
 

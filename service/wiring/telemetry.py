@@ -1,6 +1,6 @@
 """Telemetry of the application: its traces, its audit with a witness, and the scores of runs that ended."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from service.runs.runs import Run, RunState
 from service.settings import Settings
 from service.wiring.sandboxes import told
 from telemetry import (
+    ExperimentItem,
     Identity,
     Metrics,
     Redactor,
@@ -55,6 +56,13 @@ class RunSpans:
             except SignoffError as error:
                 span.set_attribute("error.type", error.stable_code)
                 raise
+
+    def about(self, run: Run, name: str, item: ExperimentItem, attributes: Mapping[str, str | float | bool]) -> None:
+        """Write a span into the trace of a run that says which item of an experiment the whole run answered."""
+        principal = Identity(run=run.id, org=run.org, user=run.requester)
+        with self.tracing.tracer.start_as_current_span(name, context=run_context(principal)) as span:
+            root = f"{span.get_span_context().span_id:016x}"
+            span.set_attributes({**attributes, **item.attributes(root)})
 
 
 def open_tracing(settings: Settings, redactor: Redactor, metrics: Metrics):  # noqa: ANN201  an async context manager of Tracing
@@ -99,17 +107,22 @@ def open_audit(settings: Settings, database: AsyncEngine, clock: Clock) -> Audit
     )
 
 
-def scored_when_ended(settings: Settings) -> Ended:
-    """With Langfuse configured, a run that ended gets its scores there."""
+def score_client(settings: Settings) -> ScoreClient | None:
+    """Return the client of the Langfuse project that is configured; None: none is."""
     if not (settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key):
-        return nobody
-    secret = settings.langfuse_secret_key.get_secret_value()
-    scores = ScoreClient(
+        return None
+    return ScoreClient(
         host=settings.langfuse_host,
         public_key=settings.langfuse_public_key,
-        secret_key=secret,
+        secret_key=settings.langfuse_secret_key.get_secret_value(),
         redactor=Redactor(secrets=settings.secrets),
     )
+
+
+def scored_when_ended(settings: Settings) -> Ended:
+    """With Langfuse configured, a run that ended gets its scores there."""
+    if (scores := score_client(settings)) is None:
+        return nobody
 
     async def ended(standing: RunState) -> None:
         await ScoreReporter(scores=scores).keep(standing.run.id, standing.values, at=standing.run.updated_at)

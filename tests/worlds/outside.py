@@ -86,6 +86,9 @@ from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
 from service.api.openai.intent import route_intent
 from service.cli import logged_tests
+from service.eval.attempts import is_refusal
+from service.eval.hidden_tests import patched_paths
+from service.eval.test_statuses import test_statuses as statuses_of
 from service.report import diff_view, harmless
 from telemetry.redact import Redactor
 from tests.worlds.pieces import PIECES
@@ -145,6 +148,9 @@ PARSERS = (
     Parser("memory.rendering", readable),
     Parser("memory.learning", lambda text: words_of(RanCommand(command=text, code=0))),
     Parser("domain.reports", read_report),
+    Parser("service.eval.test_statuses", statuses_of),
+    Parser("service.eval.hidden_tests", patched_paths),
+    Parser("service.eval.attempts", is_refusal),
     Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
     Parser("domain.change", mode_changes),
     Parser("sandbox.environments.lfs", lambda text: list(lfs_paths({".gitattributes": text}, ["a/b.bin", text[:200]]))),

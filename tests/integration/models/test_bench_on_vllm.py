@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from models.routing import load_catalogue
-from service.bench.bench import BASELINE
+from service.eval.evaluation import BASELINE
 from tests.e2e.test_bench import cli
 from tests.integration.models.vllm_server import MODEL, Vllm
 

@@ -1,15 +1,17 @@
 """Scores on the wire, sent by the real SDK."""
 
 import base64
+import json
 import socket
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from langfuse import LangfuseOtelSpanAttributes
 
 from domain import Refused, SignoffError, Transient
-from telemetry import Redactor, RunScore, ScoreClient, trace_id
+from telemetry import DatasetClient, ExperimentItem, Redactor, RunScore, ScoreClient, item_id, trace_id
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = "sk-lf-0000"
@@ -104,3 +106,26 @@ async def test_without_the_extra_it_says_how_to_get_it() -> None:
 
 def test_the_secret_key_is_not_shown() -> None:
     assert KEY not in repr(scores("http://127.0.0.1:1"))
+
+
+async def test_cases_become_items_of_a_dataset(receiver) -> None:
+    said = {"id": "d1", "name": "shop", "projectId": "p", "createdAt": "2026-01-01T00:00:00Z", "metadata": None}
+    said |= {"updatedAt": "2026-01-01T00:00:00Z", "inputSchema": None, "expectedOutputSchema": None}
+    item = {"status": "ACTIVE", "datasetId": "d1", "datasetName": "shop", "input": None, "expectedOutput": None}
+    item |= {"sourceTraceId": None, "sourceObservationId": None, "description": None, "mediaReferences": []}
+    receiver.answer = json.dumps(said | item).encode()
+    assert await DatasetClient(scores(receiver.url)).put("shop", {"case-1": {"digest": "x"}}) == "d1"
+    dataset, one = (request.json() for request in receiver.requests)
+    assert dataset["name"] == "shop"
+    assert (one["id"], one["datasetName"], one["input"]) == (item_id("shop", "case-1"), "shop", {"case": "case-1"})
+    receiver.statuses = [401]
+    with pytest.raises(Refused) as refused:
+        await DatasetClient(scores(receiver.url)).put("shop", {})
+    assert refused.value.stable_code == "langfuse_refused"
+
+
+def test_what_answered_an_item_is_said_by_the_attributes_that_the_sdk_uses() -> None:
+    item = ExperimentItem(experiment="balanced qwen", dataset_id="d1", item=item_id("shop", "case-1"))
+    names = {value for name, value in vars(LangfuseOtelSpanAttributes).items() if name.startswith("EXPERIMENT_")}
+    assert set(item.attributes("0" * 16)) <= names
+    assert item_id("shop", "case-1") != item_id("other", "case-1")
