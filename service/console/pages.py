@@ -154,7 +154,6 @@ def page(
     *,
     title: str,
     here: str = "",
-    status: int = 200,
     error: SignoffError | None = None,
     **told: Any,
 ) -> HTMLResponse:
@@ -174,7 +173,7 @@ def page(
         now=now,
         **told,
     )
-    return HTMLResponse(html, status if error is None else STATUS.get(error.stable_code, error.http_status), HEADERS)
+    return HTMLResponse(html, 200 if error is None else STATUS.get(error.stable_code, error.http_status), HEADERS)
 
 
 def part(who: Visitor, template: str, /, **told: Any) -> HTMLResponse:

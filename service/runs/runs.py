@@ -28,6 +28,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
     insert,
     or_,
@@ -208,10 +209,24 @@ class Runs:
         rows = await fetch_all(self.engine, _EXACTLY, {"run": run, "of": org})
         return run_of(rows[0]) if rows else None
 
-    async def list(self, *, org: str, limit: int = 50, status: Status | None = None) -> list[Run]:
-        """Return the newest runs first."""
-        query = select(RUNS).where(RUNS.c.org == org).order_by(RUNS.c.created_at.desc()).limit(limit)
-        query = query.where(RUNS.c.status == status) if status else query
+    async def list(
+        self,
+        *,
+        org: str,
+        limit: int = 50,
+        status: Status | None = None,
+        requester: str = "",
+        words: str = "",
+        behind: Run | None = None,
+    ) -> list[Run]:
+        """Return the newest runs first. ``words``: in the task or its repository; ``behind``: those older than that."""
+        query = select(RUNS).where(_R.org == org).order_by(_R.created_at.desc(), _R.id.desc()).limit(limit)
+        query = query.where(_R.status == status) if status else query
+        query = query.where(_R.requester == requester) if requester else query
+        query = query.where(_R.task.contains(words, autoescape=True)) if words else query
+        if behind is not None:
+            at = behind.created_at
+            query = query.where(or_(_R.created_at < at, and_(_R.created_at == at, _R.id < behind.id)))
         async with reading(self.engine) as connection:
             return [run_of(row) for row in (await connection.execute(query)).mappings()]
 

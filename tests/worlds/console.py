@@ -38,9 +38,9 @@ class Console:
 
     http: httpx.AsyncClient
 
-    async def see(self, path: str, status: int = 200, **params: Any) -> str:
+    async def see(self, path: str, expected: int = 200, **params: Any) -> str:
         answer = await self.http.get(f"/console{path}", params=params or None)
-        assert answer.status_code == status, (answer.status_code, answer.text[:2_000])
+        assert answer.status_code == expected, (answer.status_code, text_of(answer.text)[:2_000])
         return answer.text
 
     async def send(self, page: str, action: str, status: int = 303, **filled: Any) -> httpx.Response:

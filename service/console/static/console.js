@@ -81,55 +81,63 @@
   window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
   /* Comments on lines: kept in this tab until they are sent with the form that takes them. */
-  const section = $("[data-comments]"), takes = $("[data-takes-comments]");
-  const store = section && `signoff:${section.dataset.comments}`;
+  const section = () => $("[data-comments]"), takes = () => $("[data-takes-comments]");
+  const store = () => `signoff:${section()?.dataset.comments}`;
   let drafts = [];
-  try { drafts = store ? JSON.parse(sessionStorage.getItem(store) || "[]") : []; } catch { drafts = []; }
+  const read = () => { try { drafts = JSON.parse(sessionStorage.getItem(store()) || "[]"); } catch { drafts = []; } };
   function showDrafts() {
-    const box = $(".comments", takes);
+    const box = takes() && $(".comments", takes());
+    if (!box) return;
     box.hidden = !drafts.length;
-    const list = $("ol", box);
-    list.replaceChildren(...drafts.map((draft, place) => {
+    $("ol", box).replaceChildren(...drafts.map((draft, place) => {
       const drop = make("button", { type: "button", className: "plain", textContent: "take away" });
       drop.addEventListener("click", () => { drafts.splice(place, 1); keep(); });
       const fields = Object.entries(draft).map(([name, value]) => make("input", { type: "hidden", name, value }));
       return make("li", {}, make("code", { textContent: `${draft.path}:${draft.line}` }), ` ${draft.words} `, drop, ...fields);
     }));
   }
-  function keep() { sessionStorage.setItem(store, JSON.stringify(drafts)); showDrafts(); }
+  function keep() { sessionStorage.setItem(store(), JSON.stringify(drafts)); showDrafts(); }
   function write(row) {
     $("tr.comment")?.remove();
     const path = row.closest("[data-path]").dataset.path, line = row.dataset.line;
     const words = make("textarea", { rows: 3, ariaLabel: `Comment on ${path}, line ${line}` });
     const add = make("button", { type: "button", textContent: "Add the comment" });
-    const cell = make("td", { colSpan: 4 }, words, add);
-    row.after(make("tr", { className: "comment" }, cell));
+    row.after(make("tr", { className: "comment" }, make("td", { colSpan: 4 }, words, add)));
     add.addEventListener("click", () => {
       if (words.value.trim()) { drafts.push({ path, line, words: words.value.trim() }); keep(); }
       $("tr.comment")?.remove();
+      $("button", row)?.focus();
     });
     words.focus();
   }
-  if (section && takes) {
+  document.addEventListener("click", (event) => {
+    const number = takes() && event.target.closest("[data-comments] td.number");
+    if (number && number.parentElement.dataset.line) write(number.parentElement);
+  });
+  /* For keys and screen readers each line has a button; not where there are very many at once. */
+  function ready() {
+    if (!section() || !takes()) return;
+    const lines = all("tr[data-line]:not([data-ready])", section());
+    for (const row of lines.length < 3000 ? lines : []) {
+      row.dataset.ready = "yes";
+      const cell = all("td.number", row).findLast((each) => each.textContent.trim());
+      if (!cell) continue;
+      const number = cell.textContent.trim();
+      cell.replaceChildren(make("button", { type: "button", textContent: number, ariaLabel: `Comment on line ${number}` }));
+    }
+    read();
     showDrafts();
-    section.addEventListener("click", (event) => {
-      const number = event.target.closest("td.number");
-      if (number && number.parentElement.dataset.line) write(number.parentElement);
-    });
-    /* For keys and screen readers each line has a button; made when the file is opened, for there may be many. */
-    const buttons = (root) => {
-      for (const row of all("tr[data-line]:not([data-ready])", root)) {
-        row.dataset.ready = "yes";
-        const cell = all("td.number", row).findLast((each) => each.textContent.trim());
-        if (!cell) continue;
-        const number = cell.textContent.trim();
-        cell.replaceChildren(make("button", { type: "button", textContent: number, ariaLabel: `Comment on line ${number}` }));
-      }
-    };
-    if (all("tr[data-line]", section).length < 3000) buttons(section);
-    section.addEventListener("htmx:afterSettle", () => buttons(section));
-    takes.addEventListener("submit", () => sessionStorage.removeItem(store));
   }
+  ready();
+  document.addEventListener("htmx:afterSettle", ready);
+  document.addEventListener("submit", (event) => { if (event.target.matches("[data-takes-comments]")) sessionStorage.removeItem(store()); });
+  /* What is being written, or was opened, is not taken from under anybody's hands. */
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const target = event.detail.target;
+    const held = target?.matches("#outcome, #actions") && ($("tr.comment", target) || target.contains(document.activeElement)
+      || all("textarea", target).some((each) => each.value.trim()));
+    if (held) event.detail.shouldSwap = false;
+  });
 
   /* A live timeline: server-sent events that are parts of the page, each with its place, so nothing is shown twice. A
      connection that is lost comes back behind the last one. */
@@ -146,6 +154,12 @@
       for (const html of parts) {
         const piece = range.createContextualFragment(html);
         htmx.process(piece.firstElementChild);
+        const node = piece.firstElementChild.dataset.node, lit = node && $(`[data-machine="${CSS.escape(node)}"]`);
+        if (lit) {
+          all("[data-machine]").forEach((each) => each.removeAttribute("aria-current"));
+          lit.className = "been";
+          lit.setAttribute("aria-current", "step");
+        }
         const twin = piece.firstElementChild.dataset.joins && line.lastElementChild?.dataset.joins === piece.firstElementChild.dataset.joins;
         if (twin) $("pre", line.lastElementChild).append(...$("pre", piece.firstElementChild).childNodes);
         else line.append(piece);
