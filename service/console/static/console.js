@@ -49,14 +49,23 @@
 
   /* A list that is looked at again keeps what was marked and where one stood. */
   let kept = null;
+  const sameAs = (element) => element.matches("a") ? `#inbox a[href="${CSS.escape(element.getAttribute("href"))}"]`
+    : element.matches("input") ? `#inbox input[value="${CSS.escape(element.value)}"]` : null;
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target?.id === "inbox") kept = all("input:checked", event.detail.target).map((box) => box.value);
+    const list = event.detail.target;
+    if (list?.id !== "inbox") return;
+    const on = list.contains(document.activeElement) ? sameAs(document.activeElement) : null;
+    kept = { marked: all("input:checked", list).map((box) => box.value), on };
   });
-  document.addEventListener("htmx:afterSettle", () => {
+  document.addEventListener("htmx:afterSwap", () => {
     if (!kept) return;
-    for (const box of all("#inbox input[name=id]")) box.checked = kept.includes(box.value);
+    for (const box of all("#inbox input[name=id]")) box.checked = kept.marked.includes(box.value);
+    const again = kept.on && $(kept.on);
     kept = null;
-    if (current >= 0) rows()[current]?.classList.add("current");
+    if (!again) return;
+    again.focus({ preventScroll: true });
+    current = rows().indexOf(again.closest("li"));
+    rows()[current]?.classList.add("current");
   });
 
   /* A server that is away, or slow. */

@@ -21,8 +21,6 @@ from tests.worlds.console import Console, at_the_console, text_of
 from tests.worlds.house import FIX, OK, QUICK, repository
 from tests.worlds.served import Served, served
 
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'`{{7*7}}\u202e"
-
 
 def run_in(answer: httpx.Response) -> str:
     return answer.headers["location"].split("/")[3].split("?")[0]
@@ -105,7 +103,7 @@ async def test_who_comes_back_hears_nothing_twice_and_misses_nothing(tmp_path: P
             assert rest == whole[place + 1 :]
 
 
-async def logged(service: Served, count: int) -> str:
+async def logged(service: Served, count: int, words: str = "") -> str:
     """A run with this many events in its log."""
     engine = service.context.application.engine
     run = await engine.create(Task(text="do nothing", repo="/nowhere", accept="true", requester="ann"))
@@ -130,9 +128,15 @@ async def logged(service: Served, count: int) -> str:
                 as_json(
                     {
                         "kind": "coder_turn",
-                        "message": f"said {n}",
+                        "message": f"said {n}{words}",
                         "at_ms": 1e12,
-                        "data": {"step": "s", "number": n, "action": "run", "subject": f"make {n}", "ok": True},
+                        "data": {
+                            "step": f"s{words}",
+                            "number": n,
+                            "action": "run",
+                            "subject": f"make {n}{words}",
+                            "ok": True,
+                        },
                     }
                 ),
             )
