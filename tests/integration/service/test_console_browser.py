@@ -89,7 +89,7 @@ async def test_by_keys_alone_from_the_login_to_a_signature(tmp_path: Path) -> No
         await tab.key("x")
         assert await tab.evaluate("document.querySelector('#inbox input').checked")
         await tab.key("Enter")
-        await tab.until("document.readyState == 'complete' && document.querySelector('#approve')")
+        await tab.until("document.readyState == 'complete' && !!document.querySelector('#approve')")
         await tab.key("a")
         assert await tab.evaluate("document.activeElement.id") == "approve"
         ballots = service.context.application.ballots
@@ -112,7 +112,7 @@ async def test_by_touch_on_a_phone_and_nothing_runs_off_the_screen(tmp_path: Pat
             assert await tab.width() <= PHONE["width"], path
         await tab.go(f"{service.url}/console/")
         await tab.tap(f"a[href='/console/approvals/{item['id']}']")
-        await tab.until("document.readyState == 'complete' && document.querySelector('#approve')")
+        await tab.until("document.readyState == 'complete' && !!document.querySelector('#approve')")
         await tab.tap("#approve")
         await tab.until("document.body.textContent.includes('Your approval is recorded.')")
 
