@@ -31,7 +31,7 @@ async def started(console: Console, text: str, **task: Any) -> str:
 
 
 async def rests(service: Served, run: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await service.context.turns.unfinished(run):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

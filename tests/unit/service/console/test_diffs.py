@@ -4,7 +4,7 @@ import difflib
 import json
 import time
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.console.diffs import DiffRow, commented, read_diff, two_sides
@@ -116,6 +116,7 @@ def test_text_is_complete_and_no_markup(text: str) -> None:
     ).replace("</span>", "")
 
 
+@settings(deadline=None)  # the first one reads the template
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_an_entry_is_one_server_sent_event(message: str, subject: str) -> None:
     body = json.dumps({"kind": "coder_turn", "message": message, "data": {"subject": subject, "ok": True}}).encode()
