@@ -101,7 +101,10 @@ class Timeline:
     async def newest(self, before: str = "") -> tuple[list[Entry], bool]:
         """A page of entries in their order, before a place or the last ones; whether there are earlier ones."""
         number, event = place_of(before) if before else (END * 1_000, END)
-        turns = [each for each in await self._turns(0) if each[0] <= number]
+        turns: list[tuple[int, Turn]] = []
+        while batch := await self._turns(turns[-1][0] if turns else 0):
+            turns += batch
+        turns = [each for each in turns if each[0] <= number]
         entries: list[Entry] = []
         for seq, turn in reversed(turns):
             upto = event if seq == number else END
