@@ -19,7 +19,7 @@ from approvals.storage import latest
 from domain import TIERS, Action, SignoffError
 from service.console.diffs import Change, commented, read_diff, two_sides
 from service.console.pages import PageRoute, page, part, to
-from service.console.session import PATH, Form, ReadsApprovals, Sent, Visitor
+from service.console.session import PATH, ConsoleVisitor, Form, ReadsApprovals, Sent
 from service.errors import refuse
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
@@ -31,7 +31,7 @@ Lists = Annotated[str, Query(pattern="^(mine|open|decided)$")]
 _ACTION = TypeAdapter(Action)
 
 
-async def waiting(who: Visitor, *, mine: bool) -> list[Ballot]:
+async def waiting(who: ConsoleVisitor, *, mine: bool) -> list[Ballot]:
     """What waits, gravest and oldest first; what was left to this person before what is left to others."""
     found: list[Ballot] = []
     cursor = ""
@@ -60,7 +60,7 @@ async def rows(who: ReadsApprovals, show: Lists = "mine", cursor: str = "") -> R
     return part(who, "inbox_rows.html", **await _listed(who, show, cursor))
 
 
-async def _listed(who: Visitor, show: str, cursor: str) -> dict[str, Any]:
+async def _listed(who: ConsoleVisitor, show: str, cursor: str) -> dict[str, Any]:
     if show != "decided":
         return {"ballots": await waiting(who, mine=show == "mine"), "show": show, "next_cursor": ""}
     ballots, found = who.at.application.ballots, list[Ballot]()
@@ -76,7 +76,9 @@ async def one(who: ReadsApprovals, approval_id: str, view: str = "unified") -> R
     return await _one(who, await who.at.application.ballots.get(approval_id, who.org), view)
 
 
-async def _one(who: Visitor, ballot: Ballot, view: str = "unified", error: SignoffError | None = None) -> HTMLResponse:
+async def _one(
+    who: ConsoleVisitor, ballot: Ballot, view: str = "unified", error: SignoffError | None = None
+) -> HTMLResponse:
     change = await asyncio.to_thread(read_diff, ballot.diff)
     newest = await latest(who.at.application.ballots, ballot.id, who.org) if ballot.state == "superseded" else None
     people = who.at.application.people
@@ -143,7 +145,7 @@ async def diff_of_file(
     return file_part(who, change, file, first, f"{PATH}/approvals/{ballot.id}", view)
 
 
-def file_part(who: Visitor, change: Change, file: int, first: int, address: str, view: str) -> Response:
+def file_part(who: ConsoleVisitor, change: Change, file: int, first: int, address: str, view: str) -> Response:
     """Rows of one file from one on. Raises ``item_not_found``."""
     if file >= len(change.files):
         raise refuse("item_not_found", "This change has no such file.", hint="Load the page again.")
@@ -212,7 +214,7 @@ def _decision(choice: str, ballot: Ballot, form: Form, words: str = "") -> Decis
         raise refuse("request_invalid", "All words together have at most 10,000 characters.") from None
 
 
-async def _edit(who: Visitor, voting: Voting, ballot: Ballot, form: Form) -> Ballot:
+async def _edit(who: ConsoleVisitor, voting: Voting, ballot: Ballot, form: Form) -> Ballot:
     """Ask anew, with the message or the commands that the form has."""
     arguments: dict[str, Any] = dict(ballot.action.arguments)
     for name in _editable(ballot):
@@ -231,7 +233,7 @@ async def several(who: ReadsApprovals, id: Annotated[list[str] | None, Query()] 
     return await _several(who, id or [])
 
 
-async def _several(who: Visitor, ids: Sequence[str], error: SignoffError | None = None) -> HTMLResponse:
+async def _several(who: ConsoleVisitor, ids: Sequence[str], error: SignoffError | None = None) -> HTMLResponse:
     if not ids or len(ids) > SEVERAL:
         raise refuse("request_invalid", f"Choose 1 to {SEVERAL} approvals.", hint="Mark them in the inbox.")
     ballots = [await who.at.application.ballots.get(each, who.org) for each in dict.fromkeys(ids)]

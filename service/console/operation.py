@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 from domain import SignoffError
 from service.api import operations
 from service.console.pages import PageRoute, page, to
-from service.console.session import PATH, Sent, Visitor, WritesRuns
+from service.console.session import PATH, ConsoleVisitor, Sent, WritesRuns
 from service.errors import refuse
 from service.queue.jobs import State, TurnJobs
 from service.retention import KEPT
@@ -23,7 +23,7 @@ async def operation(who: WritesRuns, state: str = "") -> Response:
     return await _operation(who, state)
 
 
-async def _operation(who: Visitor, state: str = "", error: SignoffError | None = None) -> HTMLResponse:
+async def _operation(who: ConsoleVisitor, state: str = "", error: SignoffError | None = None) -> HTMLResponse:
     chosen = next((each for each in get_args(State) if each == state), None)
     jobs = TurnJobs(engine=who.at.database)
     own = who.org == who.at.settings.org

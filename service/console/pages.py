@@ -24,7 +24,7 @@ from approvals import pieces, visible
 from domain import SignoffError
 from service.api.errors import STATUS
 from service.auth.principal import Scope
-from service.console.session import PATH, THEME, Visitor
+from service.console.session import PATH, THEME, ConsoleVisitor
 from service.errors import refuse
 
 HERE = Path(__file__).parent
@@ -148,7 +148,7 @@ def rendered(template: str, /, **told: Any) -> str:
 
 
 def page(
-    who: Visitor,
+    who: ConsoleVisitor,
     template: str,
     /,
     *,
@@ -176,7 +176,7 @@ def page(
     return HTMLResponse(html, 200 if error is None else STATUS.get(error.stable_code, error.http_status), HEADERS)
 
 
-def part(who: Visitor, template: str, /, **told: Any) -> HTMLResponse:
+def part(who: ConsoleVisitor, template: str, /, **told: Any) -> HTMLResponse:
     """A part of a page, for the script that asked for it."""
     now = who.at.submission.clock()
     return HTMLResponse(

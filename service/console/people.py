@@ -13,7 +13,7 @@ from service.api import keys
 from service.auth.principal import Role
 from service.console.inbox import waiting
 from service.console.pages import PageRoute, page, to
-from service.console.session import PATH, Administers, Form, ReadsRuns, Sent, Visitor
+from service.console.session import PATH, Administers, ConsoleVisitor, Form, ReadsRuns, Sent
 from service.errors import refuse
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
@@ -26,7 +26,9 @@ async def people(who: Administers) -> Response:
     return await _people(who)
 
 
-async def _people(who: Visitor, error: SignoffError | None = None, made: dict[str, Any] | None = None) -> HTMLResponse:
+async def _people(
+    who: ConsoleVisitor, error: SignoffError | None = None, made: dict[str, Any] | None = None
+) -> HTMLResponse:
     directory = who.at.application.people
     names = sorted(await who.at.keys.people(who.org))
     return page(
@@ -65,7 +67,7 @@ async def change(who: Administers, form: Sent) -> Response:
         return await _people(who, error=no)
 
 
-async def _make(who: Visitor, form: Form) -> dict[str, Any]:
+async def _make(who: ConsoleVisitor, form: Form) -> dict[str, Any]:
     """A new key with its text, which is in this answer and nowhere else."""
     try:
         asked = keys.NewKey.model_validate(

@@ -18,7 +18,7 @@ from service.api.runs import until
 from service.console.diffs import Change, commented, read_diff
 from service.console.inbox import comments_of, diff_told, file_part
 from service.console.pages import HEADERS, PageRoute, page, part, to
-from service.console.session import PATH, Form, ReadsRuns, Sent, Visitor
+from service.console.session import PATH, ConsoleVisitor, Form, ReadsRuns, Sent
 from service.console.timeline import Timeline
 from service.errors import refuse
 from service.runs.event_log import HEARTBEAT
@@ -34,19 +34,19 @@ MOST_OUTPUT = 20_000
 """Characters of one command's output on a page."""
 
 
-async def standing_of(who: Visitor, run_id: str) -> RunState:
+async def standing_of(who: ConsoleVisitor, run_id: str) -> RunState:
     """How a run stands. Raises ``run_not_found``, ``thread_not_found``."""
     run = await who.at.run_of(run_id, who.org)
     return await who.at.submission.of(who.org).standing(run.id)
 
 
-async def change_of(who: Visitor, run: str) -> Change:
+async def change_of(who: ConsoleVisitor, run: str) -> Change:
     """What a run changed so far, as people read it."""
     answer = await results.diff(who.principal, who.at, run, readable=True)
     return await asyncio.to_thread(read_diff, bytes(answer.body).decode(errors="replace"))
 
 
-async def stands(who: Visitor, standing: RunState) -> dict[str, Any]:
+async def stands(who: ConsoleVisitor, standing: RunState) -> dict[str, Any]:
     """What a template needs to show where a run is and what it waits for."""
     ballot: Ballot | None = None
     if standing.ballot and who.may("approvals:read"):
@@ -92,7 +92,7 @@ async def show(who: ReadsRuns, run_id: str, view: str = "unified") -> Response:
     return await _page(who, await standing_of(who, run_id), view)
 
 
-async def _page(who: Visitor, standing: RunState, view: str = "", error: SignoffError | None = None) -> Response:
+async def _page(who: ConsoleVisitor, standing: RunState, view: str = "", error: SignoffError | None = None) -> Response:
     run = standing.run
     entries, earlier = await Timeline(at=who.at, thread=run.id, org=who.org).newest()
     return page(
@@ -111,7 +111,7 @@ async def _page(who: Visitor, standing: RunState, view: str = "", error: Signoff
     )
 
 
-async def _outcome(who: Visitor, standing: RunState, view: str) -> dict[str, Any]:
+async def _outcome(who: ConsoleVisitor, standing: RunState, view: str) -> dict[str, Any]:
     """What a run came to so far, for a template."""
     names = ("choices", "findings", "evidence", "turns")
     values: Mapping[str, Any] = standing.values
@@ -123,7 +123,7 @@ async def _outcome(who: Visitor, standing: RunState, view: str) -> dict[str, Any
     }
 
 
-async def _steps(who: Visitor, run: Run) -> list[Moment]:
+async def _steps(who: ConsoleVisitor, run: Run) -> list[Moment]:
     return await moments(who.at.submission.of(who.org), run.id) if who.may("runs:write") else []
 
 
@@ -220,7 +220,7 @@ async def act(who: ReadsRuns, form: Sent, run_id: str) -> Response:
         return await _page(who, await standing_of(who, run.id), error=no)
 
 
-async def _done(who: Visitor, form: Form, run: Run) -> tuple[str, str]:
+async def _done(who: ConsoleVisitor, form: Form, run: Run) -> tuple[str, str]:
     """Where to look next, and what was done."""
     here = f"{PATH}/runs/{run.id}"
     match form.text("do"):
@@ -256,7 +256,7 @@ async def _done(who: Visitor, form: Form, run: Run) -> tuple[str, str]:
             raise refuse("request_invalid", "This form asks for nothing that there is.")
 
 
-async def _say(who: Visitor, form: Form, run: Run) -> str:
+async def _say(who: ConsoleVisitor, form: Form, run: Run) -> str:
     """Words to the agent, with comments on lines: an answer to its question, or what it does next."""
     words = form.text("wish")
     if comments := comments_of(form):

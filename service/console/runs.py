@@ -5,15 +5,17 @@ from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from sqlalchemy import and_, or_
+from sqlalchemy.sql.elements import ColumnElement
 
 from domain import SignoffError
 from domain.work import Delivery, Profile
 from service.console.pages import PageRoute, page, to
 from service.console.run import change_of, standing_of
-from service.console.session import PATH, ReadsRuns, Sent, Visitor, WritesRuns
+from service.console.session import PATH, ConsoleVisitor, ReadsRuns, Sent, WritesRuns
 from service.errors import refuse
 from service.runs.requests import RunAsk
-from service.runs.runs import Status
+from service.runs.runs import RUNS, Run, Status
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 PAGE = 50
@@ -36,9 +38,7 @@ async def list_runs(
         org=who.org,
         limit=PAGE + 1,
         status=next((each for each in get_args(Status) if each == status), None),
-        requester=requester.strip(),
-        words=words.strip(),
-        behind=behind,
+        where=narrowed(requester.strip(), words.strip(), behind),
     )
     kept = {"status": status, "requester": requester, "words": words}
     return page(
@@ -54,13 +54,24 @@ async def list_runs(
     )
 
 
+def narrowed(requester: str, words: str, behind: Run | None) -> list[ColumnElement[bool]]:
+    """SQL: runs of a person, with words in their task or repository, and older than one."""
+    c = RUNS.c
+    where = [c.requester == requester] if requester else []
+    where += [c.task.contains(words, autoescape=True)] if words else []
+    if behind is not None:
+        at = behind.created_at
+        where.append(or_(c.created_at < at, and_(c.created_at == at, c.id < behind.id)))
+    return where
+
+
 @router.get("/start")
 async def start_form(who: WritesRuns) -> Response:
     """A form for a task."""
     return _form(who, {"repo": who.at.settings.default_repo or ""})
 
 
-def _form(who: Visitor, filled: dict[str, Any], error: SignoffError | None = None) -> Response:
+def _form(who: ConsoleVisitor, filled: dict[str, Any], error: SignoffError | None = None) -> Response:
     experts = sorted(each.id for each in who.at.application.catalogue.experts)
     empty = dict.fromkeys((*FIELDS, "profile"), "")
     return page(
@@ -100,7 +111,7 @@ async def compare(who: ReadsRuns, run: Annotated[list[str] | None, Query()] = No
     return page(who, "compare.html", title="Two runs", here="runs", both=both)
 
 
-async def _compared(who: Visitor, run_id: str) -> dict[str, Any]:
+async def _compared(who: ConsoleVisitor, run_id: str) -> dict[str, Any]:
     standing = await standing_of(who, run_id)
     values = standing.values
     return {

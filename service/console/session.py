@@ -28,7 +28,7 @@ SAFE_SITES = frozenset({"same-origin", "none", ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
+class ConsoleVisitor:
     """A person who is logged in, and what one of their requests needs."""
 
     request: Request
@@ -50,7 +50,7 @@ class Visitor:
         return scope in self.principal.scopes
 
 
-async def visitor(request: Request, at: TheContext) -> Visitor:
+async def visitor(request: Request, at: TheContext) -> ConsoleVisitor:
     """Who is logged in. Raises ``not_authenticated``, ``key_invalid``, ``token_invalid``, ``rate_limited``."""
     token = request.cookies.get(COOKIE, "")
     if not token:
@@ -59,27 +59,29 @@ async def visitor(request: Request, at: TheContext) -> Visitor:
     if principal.kind != "human":
         raise refuse("not_authenticated", "The console is for people.", hint="Log in with your own key.")
     await at.limiter.caller(principal.org, principal.subject)
-    return Visitor(request=request, at=at, principal=principal, session=hashlib.sha256(token.encode()).hexdigest())
+    return ConsoleVisitor(
+        request=request, at=at, principal=principal, session=hashlib.sha256(token.encode()).hexdigest()
+    )
 
 
-Seen = Annotated[Visitor, Depends(visitor)]
+Seen = Annotated[ConsoleVisitor, Depends(visitor)]
 
 
 def seen_with(scope: Scope):  # noqa: ANN201  a dependency; FastAPI reads its annotations
     """A person who has this scope. Raises ``scope_missing``."""
 
-    async def scoped(who: Seen) -> Visitor:
+    async def scoped(who: Seen) -> ConsoleVisitor:
         who.principal.need(scope)
         return who
 
     return Depends(scoped)
 
 
-ReadsRuns = Annotated[Visitor, seen_with("runs:read")]
-WritesRuns = Annotated[Visitor, seen_with("runs:write")]
-ReadsApprovals = Annotated[Visitor, seen_with("approvals:read")]
-ReadsAudit = Annotated[Visitor, seen_with("audit:read")]
-Administers = Annotated[Visitor, seen_with("admin")]
+ReadsRuns = Annotated[ConsoleVisitor, seen_with("runs:read")]
+WritesRuns = Annotated[ConsoleVisitor, seen_with("runs:write")]
+ReadsApprovals = Annotated[ConsoleVisitor, seen_with("approvals:read")]
+ReadsAudit = Annotated[ConsoleVisitor, seen_with("audit:read")]
+Administers = Annotated[ConsoleVisitor, seen_with("admin")]
 
 
 @dataclass(frozen=True, slots=True)

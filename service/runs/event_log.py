@@ -138,7 +138,6 @@ class TurnEvents:
         rows = await fetch_all(self.engine, _PAGE, {"of": turn, "behind": seq, "most": limit})
         return [(int(row["seq"]), str(row["event"]), bytes(row["body"])) for row in rows]
 
-
     async def before(
         self, turn: str, seq: int | None = None, *, event: str, limit: int = 500
     ) -> list[tuple[int, str, bytes]]:

@@ -11,7 +11,7 @@ a lease simply runs out.
 import os
 import socket
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,7 +28,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    and_,
     bindparam,
     insert,
     or_,
@@ -37,6 +36,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.elements import ColumnElement
 
 from database import UtcDateTime, fetch_all, reading, telling, write_one, writing
 from domain import Ending, Refused, Task, value
@@ -210,23 +210,11 @@ class Runs:
         return run_of(rows[0]) if rows else None
 
     async def list(
-        self,
-        *,
-        org: str,
-        limit: int = 50,
-        status: Status | None = None,
-        requester: str = "",
-        words: str = "",
-        behind: Run | None = None,
+        self, *, org: str, limit: int = 50, status: Status | None = None, where: Sequence[ColumnElement[bool]] = ()
     ) -> list[Run]:
-        """Return the newest runs first. ``words``: in the task or its repository; ``behind``: those older than that."""
-        query = select(RUNS).where(_R.org == org).order_by(_R.created_at.desc(), _R.id.desc()).limit(limit)
+        """Return the newest runs first, those of them that ``where`` lets through."""
+        query = select(RUNS).where(_R.org == org, *where).order_by(_R.created_at.desc(), _R.id.desc()).limit(limit)
         query = query.where(_R.status == status) if status else query
-        query = query.where(_R.requester == requester) if requester else query
-        query = query.where(_R.task.contains(words, autoescape=True)) if words else query
-        if behind is not None:
-            at = behind.created_at
-            query = query.where(or_(_R.created_at < at, and_(_R.created_at == at, _R.id < behind.id)))
         async with reading(self.engine) as connection:
             return [run_of(row) for row in (await connection.execute(query)).mappings()]
 
