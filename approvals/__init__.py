@@ -7,7 +7,7 @@ from approvals.errors import refusal
 from approvals.events import AuditFact, Notification
 from approvals.hitl import bound, interrupt_payload, parse_resume, read_resume
 from approvals.policy import Mode, Policy, default_policy, read_policy
-from approvals.rendering import ShownLine, diff_lines, one_line, parts, visible
+from approvals.rendering import ShownLine, diff_lines, one_line, parts, pieces, visible
 from approvals.voting import Voting
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "one_line",
     "parse_resume",
     "parts",
+    "pieces",
     "read_policy",
     "read_resume",
     "refusal",

@@ -101,6 +101,8 @@ class Ballot:
     superseded_by: str = ""
     grant: str = ""
     """The grant that approved this ballot in place of a vote."""
+    handed_to: str = ""
+    """To whom a signer left it; everybody who may sign it still may."""
     rejects: int = 0
     """Rejections in this run so far, this one included. Three park the run."""
 

@@ -82,6 +82,25 @@ class Ballots(Protocol):
         """
         ...
 
+    async def vote_all(self, decisions: Sequence[tuple[str, Decision]], voter: Voter) -> tuple[Ballot, ...]:
+        """Record one human's answers to several ballots in one transaction: all of them count, or none.
+
+        Raises:
+            Refused: as for ``vote``, by the first ballot that takes no answer, which the message names.
+        """
+        ...
+
+    async def remind(self, id: str, voter: Voter, *, to: str = "", note: str = "") -> Ballot:  # noqa: A002
+        """Tell everybody once more that this waits. ``to``: who of those that may sign it is to do so.
+
+        It changes nothing about who may sign, and the deadline stays.
+
+        Raises:
+            Refused: ``approval_missing``, ``not_approver`` (no person; ``to`` may not sign it), ``reminded_lately``,
+                ``already_decided``, ``superseded``, ``expired``.
+        """
+        ...
+
     async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
         """Replace the question by a better one; the editor cannot vote on it. Returns the new ballot.
 

@@ -24,6 +24,7 @@ Code = Literal[
     "edit_widens",
     "action_invalid",
     "grant_refused",
+    "reminded_lately",
     "cursor_invalid",
     "letter_missing",
     "signature_invalid",
@@ -55,6 +56,7 @@ _KIND: Final[dict[Code, type[Refused]]] = {
     "edit_widens": Unprocessable,
     "action_invalid": Unprocessable,
     "grant_refused": Unprocessable,
+    "reminded_lately": Conflict,
     "cursor_invalid": Unprocessable,
     "letter_missing": Missing,
     "signature_invalid": Unauthenticated,
@@ -86,6 +88,7 @@ _HINT: Final[dict[Code, str]] = {
     "edit_widens": "A critical action may only be narrowed. Reject it with feedback instead.",
     "action_invalid": "Send the complete action with whole numbers below 2^53 and valid Unicode.",
     "grant_refused": "Grants exist for medium and high actions, may only narrow, and are given by an approver.",
+    "reminded_lately": "Wait ten minutes, or leave it to one of those who may sign.",
     "cursor_invalid": "Start again without a cursor, and pass on `next_cursor` as it came.",
     "letter_missing": "List the dead letters with `signoff outbox list --state dead`.",
     "signature_invalid": "Sign id, timestamp and body with the shared secret; see docs/webhooks.md.",
@@ -102,6 +105,11 @@ _HINT: Final[dict[Code, str]] = {
 def refusal(code: Code, message: str) -> Refused:
     """The error to raise for ``code``."""
     return _KIND[code](message, code=code, hint=_HINT[code])
+
+
+def of_several(no: Refused, id_: str) -> Refused:
+    """The same refusal where several were answered at once: it names the one that takes no answer."""
+    return type(no)(f"Approval {id_}: {no.message} None of them was counted.", code=no.stable_code, hint=no.hint)
 
 
 CODES: Final = get_args(Code)

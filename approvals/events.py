@@ -86,7 +86,8 @@ def _topic(before: Ballot | None, after: Ballot) -> Topic | None:
     if before is None:
         return "approval.pending" if after.state == "pending" else "approval.noted"
     if before.state == after.state:
-        return "approval.escalated" if before.escalated_at != after.escalated_at else None
+        told = (before.escalated_at, before.handed_to) != (after.escalated_at, after.handed_to)
+        return "approval.escalated" if told else None
     if after.state in {"approved", "rejected", "cancelled", "superseded"}:
         return "approval.decided"
     return "approval.expired" if after.state in {"expired", "stale"} else None

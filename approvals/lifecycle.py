@@ -5,6 +5,7 @@ the letters that follow from it, is the store's job. Whether an edit only takes 
 differences widen.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,10 @@ SWITCHES = frozenset({"force", "force_with_lease", "delete", "mirror", "follow_t
 
 SUBSETS = frozenset({"paths", "refs", "scopes"})
 """Arguments that name what is acted on, so that a subset acts on less. Never an argument vector."""
+
+
+REMIND_AGAIN = timedelta(minutes=10)
+"""How long a reminder lasts: who is told of the same thing again and again reads none of it."""
 
 
 def narrows(old: Action, new: Action) -> bool:
@@ -220,6 +225,24 @@ def killed(ballot: Ballot, *, now: datetime) -> Ballot:
     return replace(ballot, state="cancelled", decided_at=now)
 
 
+def reminded(ballot: Ballot, voter: Voter, to: Sequence[str], *, name: str, now: datetime) -> Ballot:
+    """Whoever is told of open questions is told again; with a ``name``, who holds the roles ``to``, it is left to them.
+
+    Raises:
+        Refused: see ``Ballots.remind``.
+    """
+    if voter.kind != "human":
+        raise refusal("not_approver", f"{voter.subject} is no person: only people remind people.")
+    if no := undecided(ballot, now):
+        raise no
+    if name and set(to).isdisjoint(ballot.requirement.roles):
+        raise refusal("not_approver", f"{name} may not sign {ballot.tier} actions.")
+    # Handing it on is news for its new holder, however lately the others were told.
+    if name == ballot.handed_to and now - (ballot.escalated_at or ballot.created_at) < REMIND_AGAIN:
+        raise refusal("reminded_lately", f"Everybody was told of approval {ballot.id} within the last ten minutes.")
+    return replace(ballot, escalated_at=now, handed_to=name or ballot.handed_to)
+
+
 def swept(ballot: Ballot, *, now: datetime) -> Ballot:
     """As ``effective`` says, and escalated at half-time."""
     state = effective(ballot, now)
@@ -227,7 +250,8 @@ def swept(ballot: Ballot, *, now: datetime) -> Ballot:
         # When it ended, not when the sweep came by.
         return replace(ballot, state=state, decided_at=ballot.decided_at or ballot.expires_at)
     half = ballot.created_at + (ballot.expires_at - ballot.created_at) / 2
-    if state == "pending" and ballot.escalated_at is None and now >= half:
+    # A reminder by a person before half-time takes nothing of the one that everybody gets then.
+    if state == "pending" and now >= half and (ballot.escalated_at is None or ballot.escalated_at < half):
         return replace(ballot, escalated_at=now)
     return ballot
 

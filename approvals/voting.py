@@ -4,7 +4,7 @@ The answer is stored first, and only what is stored counts. Waking decides nothi
 and the maintenance loop of a server finds the run by its rows.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from approvals.ballot import Ballot, Decision, Revision, Terms, Voter
@@ -47,6 +47,10 @@ class Voting:
             # Before the run is awake: the next question it asks may be one that this covers.
             await self.ballots.grant(ballot.id, like, voter)
         return await self._answered(voted)
+
+    async def vote_all(self, decisions: Sequence[tuple[str, Decision]], voter: Voter) -> tuple[Ballot, ...]:
+        """Record one human's answers to several ballots: all of them count, or none. Raises as ``vote_all`` does."""
+        return tuple([await self._answered(each) for each in await self.ballots.vote_all(decisions, voter)])
 
     async def edit(self, ballot: Ballot, revision: Revision, voter: Voter) -> Ballot:
         """Replace the question; returns the new one. Raises as ``Ballots.edit`` does."""

@@ -251,6 +251,7 @@ class Settings(Reporting, Lifetimes):
     )
     default_repo: str | None = Field(default=None, description="Repository of chat requests that name none.")
     public_url: str | None = Field(default=None, description="Where people reach this service; links start with it.")
+    console: bool = Field(default=True, description="Whether `signoff serve` shows the web console to people, at /.")
     cors_origins: str = Field(
         default="http://localhost:3000,http://127.0.0.1:3000,https://smith.langchain.com",
         description="Browser origins that may call the API, with commas between.",

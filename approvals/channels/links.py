@@ -85,6 +85,15 @@ class Links:
         if not session or not any([hmac.compare_digest(token, sent) for token in fresh if sent.isascii()]):  # noqa: C419
             raise refusal("csrf_invalid", "This form is not from the page you were shown, or the page is too old.")
 
+    def form_token(self, session: str) -> str:
+        """The token of every form that one login session is shown outside of a ticket's page."""
+        return _text(self._mac(b"form", session.encode()))
+
+    def ensure_form(self, session: str, sent: str) -> None:
+        """Refuse a form that did not come from a page of this session. Raises ``csrf_invalid`` (403)."""
+        if not session or not sent.isascii() or not hmac.compare_digest(self.form_token(session), sent):
+            raise refusal("csrf_invalid", "This form is not from a page that you were shown.")
+
     def _csrf(self, ticket: LinkTicket, session: str, hour: int) -> str:
         return _text(self._mac(b"csrf", json.dumps([ticket.id, ticket.ballot, session, hour]).encode()))
 

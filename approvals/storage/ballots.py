@@ -13,7 +13,7 @@ from approvals import consume as usage
 from approvals import grants, lifecycle
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Ballots, Clock, People
-from approvals.current import current, required, roles_of
+from approvals.current import Current, current, required, roles_of
 from approvals.errors import refusal
 from approvals.events import HOUSE, fact, killed_fact
 from approvals.pagination import after, known, place
@@ -114,15 +114,35 @@ class StoredBallots:
         now = await current(self.people, voter)
         async with self._ledger.changing(id, voter.org, voter.subject, decision.action_digest) as (conn, stored):
             # Inside the transaction, so that this refusal is in the audit like every other.
-            now.ensure_not_own(stored)
-            ballot = now.ballot(stored)
-            rejects = await rejections(conn, ballot.org, ballot.run)
-            voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
-            if voted == ballot:
-                return self._ledger.seen((ballot,), ballot.org)
-            return await self._ledger.put(
-                conn, ballot, voted, f"vote.{decision.choice}", voter.subject, note=decision.comment
-            )
+            return await self._voted(conn, stored, decision, now)
+
+    async def _voted(self, conn: AsyncConnection, stored: Ballot, decision: Decision, now: Current) -> Ballot:
+        now.ensure_not_own(stored)
+        ballot = now.ballot(stored)
+        rejects = await rejections(conn, ballot.org, ballot.run)
+        voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
+        if voted == ballot:
+            return self._ledger.seen((ballot,), ballot.org)
+        verb = f"vote.{decision.choice}"
+        return await self._ledger.put(conn, ballot, voted, verb, now.voter.subject, note=decision.comment)
+
+    async def vote_all(self, decisions: Sequence[tuple[str, Decision]], voter: Voter) -> tuple[Ballot, ...]:
+        now, ledger = await current(self.people, voter), self._ledger
+        answers = {known(id_): decision for id_, decision in decisions}
+        # In the order of their ids everywhere: two who answer the same ones would wait for each other.
+        async with ledger.changing_all(sorted(answers), voter.org, voter.subject) as (conn, ballots_):
+            voted: dict[str, Ballot] = {}
+            async for ballot in ballots_:
+                voted[ballot.id] = await self._voted(conn, ballot, answers[ballot.id], now)
+        return tuple(voted[id_] for id_ in answers)
+
+    async def remind(self, id: str, voter: Voter, *, to: str = "", note: str = "") -> Ballot:  # noqa: A002
+        now = await current(self.people, voter)
+        roles = await self.people.roles(voter.org, to) if to else ()
+        async with self._ledger.changing(id, voter.org, voter.subject) as (conn, stored):
+            told = lifecycle.reminded(now.ballot(stored), now.voter, roles, name=to, now=self.clock())
+            verb, words = ("handed_over", f"to {to}: {note}") if to else ("reminded", note)
+            return await self._ledger.put(conn, stored, told, verb, voter.subject, note=words)
 
     async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)

@@ -10,10 +10,10 @@ from approvals import consume as usage
 from approvals import grants, lifecycle
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Clock, People
-from approvals.current import current, required, roles_of
-from approvals.errors import refusal
+from approvals.current import Current, current, required, roles_of
+from approvals.errors import of_several, refusal
 from approvals.events import HOUSE, AuditFact, Notification, fact, killed_fact, letter, refused_fact
-from approvals.pagination import after, place
+from approvals.pagination import after, known, place
 from approvals.quorum import LIVE, among_several, effective
 from domain import Refused
 from domain.decision import BallotState
@@ -104,13 +104,41 @@ class RememberedBallots:
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
         async with self._changing(id, voter.org, voter.subject, decision.action_digest) as stored:
-            now.ensure_not_own(stored)
-            ballot = now.ballot(stored)
-            rejects = sum(b.state == "rejected" for b in self._of(ballot.org, ballot.run))
-            voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
-            if voted == ballot:
-                return self._seen(ballot, ballot.org)
-            return self._put(ballot, voted, f"vote.{decision.choice}", voter.subject, note=decision.comment)
+            return self._voted(stored, decision, now)
+
+    def _voted(self, stored: Ballot, decision: Decision, now: Current) -> Ballot:
+        now.ensure_not_own(stored)
+        ballot = now.ballot(stored)
+        rejects = sum(b.state == "rejected" for b in self._of(ballot.org, ballot.run))
+        voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
+        if voted == ballot:
+            return self._seen(ballot, ballot.org)
+        return self._put(ballot, voted, f"vote.{decision.choice}", now.voter.subject, note=decision.comment)
+
+    async def vote_all(self, decisions: Sequence[tuple[str, Decision]], voter: Voter) -> tuple[Ballot, ...]:
+        now = await current(self.people, voter)
+        async with self._lock:
+            before, facts, letters = dict(self.ballots), len(self.facts), len(self.letters)
+            answers, lent = {known(id_): decision for id_, decision in decisions}, list[Ballot]()
+            voted: dict[str, Ballot] = {}
+            try:
+                for id_ in sorted(answers):
+                    self._seen(self.ballots.get(id_), voter.org)
+                    lent.append(self.ballots[id_])
+                    voted[id_] = self._voted(lent[-1], answers[id_], now)
+            except Refused as no:
+                self.ballots.update(before)
+                del self.facts[facts:], self.letters[letters:]
+                self.facts.extend(refused_fact(b, no, voter.subject, self.clock()) for b in lent[-1:])
+                raise (of_several(no, lent[-1].id) if lent else no) from None
+            return tuple(voted[id_] for id_ in answers)
+
+    async def remind(self, id: str, voter: Voter, *, to: str = "", note: str = "") -> Ballot:  # noqa: A002
+        now, roles = await current(self.people, voter), await self.people.roles(voter.org, to) if to else ()
+        async with self._changing(id, voter.org, voter.subject) as stored:
+            told = lifecycle.reminded(now.ballot(stored), now.voter, roles, name=to, now=self.clock())
+            verb, words = ("handed_over", f"to {to}: {note}") if to else ("reminded", note)
+            return self._put(stored, told, verb, voter.subject, note=words)
 
     async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)

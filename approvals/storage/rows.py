@@ -130,6 +130,7 @@ def due(now: datetime) -> ColumnElement[bool]:
     c = ballots.c
     # Half-time without a division: created + expires <= 2 * now, in microseconds.
     twice = type_coerce(c.created_at, BigInteger) + type_coerce(c.expires_at, BigInteger)
-    half = and_(c.escalated_at.is_(None), twice <= 2 * micros(now))
+    untold = or_(c.escalated_at.is_(None), 2 * type_coerce(c.escalated_at, BigInteger) < twice)
+    half = and_(untold, twice <= 2 * micros(now))
     pending = and_(c.state == "pending", or_(c.expires_at <= now, half))
     return or_(pending, and_(c.state == "approved", c.use_by <= now))

@@ -62,6 +62,7 @@ ballots = Table(
     Column("decided_at", Instant),
     Column("escalated_at", Instant),
     Column("contributors", Json, nullable=False, server_default="[]"),
+    Column("handed_to", String(300), nullable=False, server_default=""),
     CheckConstraint(
         "state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled', 'superseded', "
         "'consumed', 'executed', 'failed', 'stale')",

@@ -1,6 +1,6 @@
 """Unit of work: one change of a ballot, in one transaction with its line in the audit and its notifications."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals.ballot import Ballot
 from approvals.contract import Clock
-from approvals.errors import refusal
+from approvals.errors import of_several, refusal
 from approvals.events import AuditFact, Notification, fact, letter, refused_fact
 from approvals.pagination import known
 from approvals.quorum import effective
@@ -69,6 +69,35 @@ class BallotUnitOfWork:
         # Raised outside of the transaction, which would take the line in the audit with it.
         if refused:
             raise refused
+
+    @asynccontextmanager
+    async def changing_all(
+        self, ids: Sequence[str], org: str, actor: str
+    ) -> AsyncGenerator[tuple[AsyncConnection, AsyncIterator[Ballot]]]:
+        """Lend several ballots, one after the other, each locked. A refusal undoes all of it, is recorded and raised.
+
+        The refusal belongs to the ballot that was lent last.
+        """
+        refused: Refused | None = None
+        async with writing(self.engine) as conn:
+            lent: list[Ballot] = []
+
+            async def each() -> AsyncGenerator[Ballot]:
+                for id_ in ids:
+                    stored = await rows.read_one(conn, id_, lock=True)
+                    self.seen(stored, org)
+                    lent.append(stored[0])
+                    yield stored[0]
+
+            try:
+                async with conn.begin_nested():
+                    yield conn, each()
+            except Refused as no:
+                refused = no
+                if lent:
+                    await self.journal.append(conn, refused_fact(lent[-1], no, actor, self.clock()))
+        if refused:
+            raise of_several(refused, lent[-1].id) if lent else refused
 
     async def put(
         self, conn: AsyncConnection, before: Ballot | None, now_: Ballot, verb: str, actor: str, *, note: str = ""

@@ -33,6 +33,31 @@ async def used_once_whoever_asks(stage: Stage) -> None:
     await refuses("already_decided", stage.ballots.executed(ballot.id, "acme"))
 
 
+async def a_reminder_tells_everybody_once_more(stage: Stage) -> None:
+    ballot, vera = await stage.ask("critical"), stage.human("vera")
+    stage.human("wanda")
+    await refuses("reminded_lately", stage.ballots.remind(ballot.id, vera))
+    stage.clock.pass_(minutes=10)
+    told = await stage.ballots.remind(ballot.id, stage.human("rita", "viewer"), note="it is urgent")
+    expect((told.state, told.escalated_at, told.expires_at), ("pending", stage.clock(), ballot.expires_at))
+    await refuses("reminded_lately", stage.ballots.remind(ballot.id, vera))
+    left = await stage.ballots.remind(ballot.id, vera, to="wanda", note="yours")
+    expect(((await stage.ballots.get(ballot.id, "acme")).handed_to, left.handed_to), ("wanda", "wanda"))
+    await refuses("not_approver", stage.ballots.remind(ballot.id, vera, to="rita"))
+    await refuses("not_approver", stage.ballots.remind(ballot.id, replace(vera, kind="bot")))
+    await refuses("approval_missing", stage.ballots.remind(ballot.id, stage.human("vera", org="other")))
+    expect([letter.topic for letter in await stage.letters()][1:], ["approval.escalated"] * 2)
+    verbs = [f.verb for f in await stage.facts() if not f.verb.startswith("approval.refused")]
+    expect(verbs, ["approval.opened", "approval.reminded", "approval.handed_over"])
+    # The one at half-time comes all the same, once.
+    stage.clock.pass_(hours=2)
+    await stage.ballots.expire()
+    await stage.ballots.expire()
+    expect(len(await stage.letters()), 4)
+    await stage.ballots.vote(ballot.id, no(ballot), stage.human("wanda"))
+    await refuses("already_decided", stage.ballots.remind(ballot.id, vera))
+
+
 async def no_answer_in_time_means_no(stage: Stage) -> None:
     ballot, vera = await stage.ask("critical"), stage.human("vera")
     stage.clock.pass_(hours=2)
@@ -183,6 +208,7 @@ async def any_text_survives(stage: Stage) -> None:
 LIFE = (
     other_bytes_are_refused,
     used_once_whoever_asks,
+    a_reminder_tells_everybody_once_more,
     no_answer_in_time_means_no,
     an_approval_goes_stale,
     an_edit_is_a_new_question,

@@ -40,6 +40,30 @@ async def one_human_signs_high(stage: Stage) -> None:
     expect([letter.topic for letter in await stage.letters()], ["approval.pending", "approval.decided"])
 
 
+async def several_are_answered_at_once_or_not_at_all(stage: Stage) -> None:
+    vera = stage.human("vera")
+    first, second, third = [await stage.ask(step=name, command=f"make {name}") for name in "abc"]
+    signed = await stage.ballots.vote_all([(third.id, yes(third)), (first.id, no(first, "later"))], vera)
+    expect([(b.id, b.state) for b in signed], [(third.id, "approved"), (first.id, "rejected")])
+    expect(await stage.ballots.vote_all([(third.id, yes(third))], vera), signed[:1])  # a double click
+    fourth = await stage.ask(step="d", command="make d")
+    before = len(await stage.letters())
+    gone = await refuses(
+        "already_decided",
+        stage.ballots.vote_all([(second.id, yes(second)), (first.id, yes(first)), (fourth.id, yes(fourth))], vera),
+    )
+    expect(first.id in gone.message, True)
+    for ballot in (second, fourth):
+        expect((await stage.ballots.get(ballot.id, "acme")).state, "pending")
+    expect(len(await stage.letters()), before)
+    expect([f.verb for f in await stage.facts()][-1], "approval.refused.already_decided")
+    await refuses("digest_mismatch", stage.ballots.vote_all([(second.id, yes(fourth))], vera))
+    await refuses(
+        "approval_missing", stage.ballots.vote_all([(second.id, yes(second))], stage.human("vera", org="other"))
+    )
+    expect((await stage.ballots.get(second.id, "acme")).votes, ())
+
+
 async def two_humans_sign_critical(stage: Stage) -> None:
     ballot, vera = await stage.ask("critical"), stage.human("vera")
     once = await stage.ballots.vote(ballot.id, yes(ballot), vera)
@@ -232,6 +256,7 @@ VOTES = (
     asking_again_finds_the_same_ballot,
     asking_at_the_same_moment_opens_one,
     one_human_signs_high,
+    several_are_answered_at_once_or_not_at_all,
     two_humans_sign_critical,
     a_name_that_passes_for_another_is_the_same_human,
     alone_no_longer_means_no_longer,

@@ -1,7 +1,7 @@
 """FastAPI application: routes, errors, and the middleware before them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
@@ -36,8 +36,11 @@ from service.wiring.server import ServerContext
 Opening = Callable[[], AbstractAsyncContextManager[ServerContext]]
 
 
-def create_app(settings: Settings, opening: Opening) -> FastAPI:
-    """Make the application. ``opening`` is entered when the server starts and left when it stops."""
+def create_app(settings: Settings, opening: Opening, *, also: Sequence[Callable[[FastAPI], None]] = ()) -> FastAPI:
+    """Make the application. ``opening`` is entered when the server starts and left when it stops.
+
+    ``also``: what adds its own routes to those of the API, as the console does.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -71,6 +74,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     app.add_api_route("/mcp", mcp, methods=["GET", "POST", "DELETE"], include_in_schema=False)
     app.add_api_route("/a2a", a2a, methods=["POST"], include_in_schema=False)
     app.add_api_route("/.well-known/agent-card.json", card, methods=["GET"], include_in_schema=False)
+    for add in also:
+        add(app)
     add_problems(app)
 
     # The last one added is the outermost: everything is counted, and what the others refuse, too, has the headers
@@ -82,7 +87,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         allow_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         # The SDKs send headers of their own (x-auth-scheme, prefer, …), each version others. Who may ask at all is
-        # decided by origin, and nothing here is authenticated by a cookie.
+        # decided by origin, and none of it is authenticated by a cookie: pages with one take forms of their own only.
         allow_headers=["*"],
         expose_headers=["content-location", "location", "etag", "x-request-id", "retry-after", "x-pagination-next"],
     )

@@ -118,8 +118,8 @@ def _counted(receive: Receive, most: int) -> Receive:
 
 
 ODD = ODD_TEXT
-RAW = ("/v1/hooks/", "/a/")
-"""Their routes take bytes and read them themselves: signed web hooks, and the form of the confirm page."""
+RAW = ("/v1/hooks/", "/a/", "/console/")
+"""Their routes take bytes and read them themselves: signed web hooks, the forms of the confirm page and the console."""
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 

@@ -315,7 +315,7 @@ async def disconnected(receive: Receive) -> None:
         pass
 
 
-async def _until(stopping: asyncio.Event, parts: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+async def until(stopping: asyncio.Event, parts: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """What comes before the server goes down."""
     down = asyncio.ensure_future(stopping.wait())
     try:
@@ -379,7 +379,7 @@ def joined(
 
     headers = location(turn, "stream") if turn else {}
     return StreamingResponse(
-        _until(stopping, told()), media_type=EVENT_STREAM, headers={**headers, "x-accel-buffering": "no"}
+        until(stopping, told()), media_type=EVENT_STREAM, headers={**headers, "x-accel-buffering": "no"}
     )
 
 

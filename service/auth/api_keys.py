@@ -248,6 +248,13 @@ class ApiKeys:
         async with reading(self.engine) as conn:
             return [_key(row) for row in (await conn.execute(query)).mappings()]
 
+    async def sessions(self, org: str, subject: str) -> Sequence[ApiKey]:
+        """The logins of a person that work now, newest first."""
+        works = or_(_K.expires_at.is_(None), _K.expires_at > self.clock())
+        query = select(KEYS).where(_K.org == org, _K.subject == subject, _K.kind == "st", works)
+        async with reading(self.engine) as conn:
+            return [_key(row) for row in (await conn.execute(query.order_by(_K.created_at.desc()))).mappings()]
+
     async def get(self, id_: str, org: str) -> ApiKey:
         """One of the organisation's API keys. Raises ``key_not_found``."""
         match = next((key for key in await self.list(org) if key.id == id_), None)

@@ -67,6 +67,7 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
             ``port_unavailable``, ``database_not_migrated``.
     """
     from service.api import create_app  # noqa: PLC0415  other commands start without a web framework
+    from service.console import add_console  # noqa: PLC0415  and without pages
 
     # Bound first: a port that is taken is told before a database is opened or a key is made.
     with _bound(settings) as bound:
@@ -90,7 +91,7 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
                 no = error
                 raise
 
-        server = await serve_app(create_app(settings, opening), bound)
+        server = await serve_app(create_app(settings, opening, also=(add_console,) * settings.console), bound)
     if no is not None:
         raise no
     if not server.started:

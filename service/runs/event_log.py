@@ -138,6 +138,19 @@ class TurnEvents:
         rows = await fetch_all(self.engine, _PAGE, {"of": turn, "behind": seq, "most": limit})
         return [(int(row["seq"]), str(row["event"]), bytes(row["body"])) for row in rows]
 
+    async def before(
+        self, turn: str, seq: int | None = None, *, event: str, limit: int = 500
+    ) -> list[tuple[int, str, bytes]]:
+        """The last of what was said before a number by events whose name begins so, in their order.
+
+        None: of all there is.
+        """
+        mine = [_E.turn == turn, _E.event.startswith(event, autoescape=True)]
+        mine += [_E.seq < seq] if seq is not None else []
+        query = select(_E.seq, _E.event, _E.body).where(*mine).order_by(_E.seq.desc()).limit(limit)
+        rows = await fetch_all(self.engine, query, {})
+        return [(int(row["seq"]), str(row["event"]), bytes(row["body"])) for row in reversed(rows)]
+
 
 GATHER_S = 0.01
 """How long to wait for more before a batch is written that nobody asked for."""

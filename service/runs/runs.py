@@ -10,7 +10,7 @@ a lease simply runs out.
 
 import os
 import socket
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -35,6 +35,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.elements import ColumnElement
 
 from database import UtcDateTime, fetch_all, reading, telling, write_one, writing
 from domain import Ending, Refused, Task, value
@@ -223,10 +224,12 @@ class Runs:
         rows = await fetch_all(self.engine, _EXACTLY, {"run": run, "of": org})
         return run_of(rows[0]) if rows else None
 
-    async def list(self, *, org: str, limit: int = 50, status: Status | None = None) -> list[Run]:
-        """Return the newest runs first."""
-        query = select(RUNS).where(RUNS.c.org == org).order_by(RUNS.c.created_at.desc()).limit(limit)
-        query = query.where(RUNS.c.status == status) if status else query
+    async def list(
+        self, *, org: str, limit: int = 50, status: Status | None = None, where: Sequence[ColumnElement[bool]] = ()
+    ) -> list[Run]:
+        """Return the newest runs first, those of them that ``where`` lets through."""
+        query = select(RUNS).where(_R.org == org, *where).order_by(_R.created_at.desc(), _R.id.desc()).limit(limit)
+        query = query.where(_R.status == status) if status else query
         async with reading(self.engine) as connection:
             return [run_of(row) for row in (await connection.execute(query)).mappings()]
 

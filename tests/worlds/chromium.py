@@ -80,6 +80,41 @@ class Tab:
         await self.send("Input.dispatchMouseEvent", type="mouseReleased", **where)
         await self.event("Page.loadEventFired")
 
+    async def key(self, key: str, text: str = "") -> None:
+        """Press a key, wherever the focus is."""
+        codes = {"Enter": 13, "Escape": 27, "Tab": 9}
+        told: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper()))}
+        typed = text or ("\r" if key == "Enter" else key if len(key) == 1 else "")
+        await self.send("Input.dispatchKeyEvent", type="keyDown", text=typed, **told)
+        await self.send("Input.dispatchKeyEvent", type="keyUp", **told)
+
+    async def tap(self, selector: str) -> None:
+        """Touch the middle of it with a finger."""
+        node = await self.find(selector)
+        await self.send("DOM.scrollIntoViewIfNeeded", nodeId=node)
+        x1, y1, x2, _, _, y3, *_ = (await self.send("DOM.getBoxModel", nodeId=node))["model"]["border"]
+        await self.send(
+            "Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": (x1 + x2) / 2, "y": (y1 + y3) / 2}]
+        )
+        await self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    async def until(self, expression: str, seconds: float = 15) -> Any:
+        """Wait until an expression of JavaScript is true, over the pages that come meanwhile; its value."""
+        async with asyncio.timeout(seconds):
+            while True:
+                # A page that goes away takes the expression with it.
+                try:
+                    if value := await self.evaluate(expression):
+                        return value
+                except AssertionError:
+                    pass
+                await asyncio.sleep(0.02)
+
+    async def size(self, width: int, height: int, *, mobile: bool = False) -> None:
+        """Be a screen of this size."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+        await self.send("Emulation.setDeviceMetricsOverride", **metrics)
+
     async def width(self) -> float:
         """How wide the page is, in CSS pixels: wider than the phone means scrolling sideways."""
         return float((await self.send("Page.getLayoutMetrics"))["cssContentSize"]["width"])
@@ -98,8 +133,8 @@ class Tab:
 
 
 @asynccontextmanager
-async def phone(folder: Path, *, scripts: bool = False) -> AsyncGenerator[Tab]:
-    """A tab as wide as a phone, with scripts switched off or on."""
+async def phone(folder: Path, *, scripts: bool = False, seconds: float = 60) -> AsyncGenerator[Tab]:
+    """A tab as wide as a phone, with scripts switched off or on, for so many seconds at most."""
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     assert program, "Chromium is missing: scripts/ensure_tools.sh installs it"
     devnull = asyncio.subprocess.DEVNULL
@@ -107,7 +142,7 @@ async def phone(folder: Path, *, scripts: bool = False) -> AsyncGenerator[Tab]:
     browser = await asyncio.create_subprocess_exec(program, *flags, stdout=devnull, stderr=asyncio.subprocess.PIPE)
     try:
         assert browser.stderr is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(seconds):
             while b"DevTools listening on " not in (line := await browser.stderr.readline()):
                 assert line, "Chromium ended before it could be asked"
             async with connect(line.decode().split(" on ")[1].strip(), max_size=1 << 26) as wire:

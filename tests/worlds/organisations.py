@@ -122,6 +122,16 @@ RAW = {
     "POST /v1/hooks/github",
     "POST /v1/hooks/forges/{hook}",
     "POST /a/{token}",
+    "POST /console/login",
+    "POST /console/logout",
+    "POST /console/theme",
+    "POST /console/approvals/{approval_id}",
+    "POST /console/several",
+    "POST /console/runs/{run_id}",
+    "POST /console/start",
+    "POST /console/people",
+    "POST /console/operation",
+    "POST /console/me",
 }
 """Take bytes, not JSON."""
 CLAIMS = {
@@ -147,6 +157,28 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /threads/{thread_id}/history": [{"before": ID}],
     "GET /v1/search": [{"query": "nothing", "thread_id": ID}, {"query": ID, "repo": f"/nowhere/{ID}"}],
 }
+
+
+PAGES: Mapping[str, list[dict[str, str]]] = {
+    "GET /console/several": [{"id": ID}],
+    "GET /console/runs": [{"after": ID, "words": ID}, {"requester": ID}],
+    "GET /console/compare": [{"run": ID}],
+    "GET /console/audit": [{"words": ID}],
+    "GET /console/login": [{"next": f"/console/runs/{ID}"}],
+}
+"""The same for pages, which no description of the API has."""
+FORMS: Mapping[str, tuple[str, ...]] = {
+    "POST /console/approvals/{approval_id}": ("approve", "reject", "edit", "withdraw", "remind"),
+    "POST /console/several": ("approve",),
+    "POST /console/runs/{run_id}": ("say", "stop", "kill", "resume", "fork"),
+    "POST /console/people": ("rotate", "revoke", "remove"),
+    "POST /console/operation": ("retry", "cancel"),
+    "POST /console/me": ("",),
+    "POST /console/start": ("",),
+}
+"""What the forms of the console can ask for."""
+ENDS = {"DELETE /v1/session", "POST /console/logout"}
+"""End the stranger's own session."""
 
 
 def routes(app: FastAPI) -> set[str]:

@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from service.api import create_app
 from service.cli.server import ADMIN, keep_for_good
+from service.console import add_console
 from service.wiring.application import Application, open_application
 from service.wiring.server import ServerContext, open_server_context
 from tests.worlds.cluster import FileGate, InTurn
@@ -100,7 +101,8 @@ async def served(
                 opened.set_result((context, text, session))
                 yield context
 
-    config = uvicorn.Config(create_app(made, opening), log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
+    app = create_app(made, opening, also=(add_console,))
+    config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
 
