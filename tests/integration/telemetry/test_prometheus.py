@@ -18,7 +18,7 @@ from tests.wire.openai_server import OpenAIServer
 from tests.worlds import postgres
 from tests.worlds.cli import Cli, told
 from tests.worlds.house import OK, QUICK, repository
-from tests.worlds.prometheus import scraping
+from tests.worlds.prometheus import Prometheus, scraping
 
 PLAN = {"goal": "The total is right", "steps": [{"id": "s0", "title": "Mend the sum"}]}
 EDIT = {"path": "shop/prices.py", "search": "    return sum(prices[1:])", "replace": "    return sum(prices)"}
@@ -144,17 +144,22 @@ async def test_every_panel_shows_something_after_a_demo_run(tmp_path: Path, sock
         failed = await run(accept="false")
         assert (await http.get(f"/v1/runs/{failed}")).json()["status"] == "failed"
 
-        empty = {(title, query) for title, queries in panels().items() for query in queries}
-        with suppress(TimeoutError):
-            async with asyncio.timeout(90):
-                while empty:
-                    for title, query in tuple(empty):
-                        if any(row["value"][1] != "NaN" for row in await prometheus.query(query)):
-                            empty.discard((title, query))
-                    await asyncio.sleep(1)
-        assert not empty
+        assert not await empty_panels(prometheus)
         firing = await prometheus.query('ALERTS{alertstate="firing", severity="page"}')
         assert not firing, firing
+
+
+async def empty_panels(prometheus: Prometheus) -> set[tuple[str, str]]:
+    """Panels and their queries that have nothing to show, also after a while."""
+    empty = {(title, query) for title, queries in panels().items() for query in queries}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(90):
+            while empty:
+                for title, query in tuple(empty):
+                    if any(row["value"][1] != "NaN" for row in await prometheus.query(query)):
+                        empty.discard((title, query))
+                await asyncio.sleep(1)
+    return empty
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:
