@@ -6,7 +6,14 @@ process. Who calls it, where and when, is the business of a ``Dispatcher`` (``se
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    aclosing,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +35,7 @@ from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered
 from sandbox import Store, Workspaces
+from sandbox.content import ContentUnavailable
 from service.runs.fenced_backend import OverlappingSaver, StepEffects
 from service.runs.runs import (
     FINAL,
@@ -60,6 +68,8 @@ def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
 STEPS = 100_000  # supersteps of one advance; the run's own budget ends it long before
 ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_mismatch", "not_approver"})
 """Refusals of a signature that a new question may heal."""
+TRIED_AGAIN = frozenset({"lease_lost", "content_unavailable"})
+"""What says nothing about the run: somebody else has it, or its files cannot be reached for a moment."""
 KILLED_BEFORE = {"plan", "replan", "review"}
 """Nodes that ask models and do not look by themselves whether somebody pulled the kill switch."""
 CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"
@@ -239,15 +249,20 @@ class RunEngine:
         before, meter = Spent(), UsageMeter()
         try:
             with metered() as meter:
-                start, before = await self._input(run, generation, config)
-                async with self._overlapping(run, generation, meter, listeners):
-                    await self._listen(run, start, config, listeners)
+                async with self.store.at_work(run.id):
+                    start, before = await self._input(run, generation, config)
+                    async with self._overlapping(run, generation, meter, listeners):
+                        await self._listen(run, start, config, listeners)
         except GraphDrained:
             return AdvanceOutcome(status="pending")
         except SignoffError as error:
-            if error.stable_code == "lease_lost" or isinstance(error, DatabaseUnavailable):
+            if error.stable_code in TRIED_AGAIN or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
-            with though_lost():  # it was cancelled meanwhile: what its calls cost stands in the usage
+            # Where its files cannot be kept, its books cannot either.
+            with (
+                though_lost(),
+                suppress(ContentUnavailable),
+            ):  # it was cancelled meanwhile: what its calls cost stands in the usage
                 await self._book(config, before, meter.spent)
             return AdvanceOutcome.after(error)
         state = await self.graph.aget_state(config)
