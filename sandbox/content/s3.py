@@ -22,6 +22,7 @@ PART_BYTES = 8 << 20
 """What one request sends or fetches: a large segment is sent and fetched in parts, each in its own time."""
 REQUEST_S = 60
 CHECK_S = 5.0
+_FORBIDDEN = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 _REGION = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "redirect")
 
 
@@ -62,16 +63,23 @@ class S3Bucket:
 
     async def get(self, name: str, target: Path, size_bytes: int) -> None:
         """See ``Bucket.get``."""
-        from obstore import get_range_async  # noqa: PLC0415
+        from obstore import get_range_async, head_async  # noqa: PLC0415
 
-        with target.open("xb") as file:
-            for start in range(0, size_bytes, PART_BYTES):
-                length = min(PART_BYTES, size_bytes - start)
-                async with self._named(name, "read"):
-                    part = await get_range_async(self._client, self._key(name), start=start, length=length)
-                if len(part) != length:
-                    raise damaged(name, f"it has {start + len(part)} of {size_bytes} bytes")
-                file.write(part)
+        try:
+            with target.open("xb") as file:
+                for start in range(0, size_bytes, PART_BYTES):
+                    length = min(PART_BYTES, size_bytes - start)
+                    async with self._named(name, "read"):
+                        file.write(await get_range_async(self._client, self._key(name), start=start, length=length))
+        except ContentUnavailable as error:
+            if error.stable_code != "content_unavailable":
+                raise
+            # A range that is not there is an error like any other.
+            async with self._named(name, "read"):
+                there = (await head_async(self._client, self._key(name)))["size"]
+            if there == size_bytes:
+                raise
+            raise damaged(name, f"it has {there} of {size_bytes} bytes") from error
 
     async def drop(self, prefix: str) -> None:
         """See ``Bucket.drop``."""
@@ -124,17 +132,15 @@ class S3Bucket:
                     hint="Make it, or correct SIGNOFF_BUCKET, SIGNOFF_BUCKET_ENDPOINT and SIGNOFF_BUCKET_REGION; then: "
                     "signoff resume RUN",
                 ) from error
-            if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+            if isinstance(error, PermissionDeniedError | UnauthenticatedError) or answer in _FORBIDDEN:
                 raise ContentUnavailable(
                     f"{place} does not let us {verb} objects ({answer or 'no reason given'}).",
                     code="bucket_forbidden",
                     hint="Give these credentials the rights to put, get, list and delete objects there, or others in "
                     "SIGNOFF_BUCKET_CREDENTIALS; then: signoff resume RUN",
                 ) from error
-            if verb == "read" and (isinstance(error, FileNotFoundError) or answer == "InvalidRange"):
-                raise damaged(
-                    name, "it is not there" if isinstance(error, FileNotFoundError) else "it is too short"
-                ) from error
+            if verb == "read" and isinstance(error, FileNotFoundError):
+                raise damaged(name, "it is not there") from error
             raise ContentUnavailable(
                 f"{place} does not answer: {answer or _first_line(text)}",
                 hint="See that the server runs and can be reached: signoff doctor. Runs go on by themselves.",
