@@ -40,7 +40,7 @@ class S3Place:
     """Empty: credentials are found as Amazon's tools find them (environment, web identity, instance)."""
     secret_access_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
-    patience_s: float = 60.0
+    patience_s: float = 30.0
     """How long a request is tried again."""
 
     def __str__(self) -> str:
@@ -63,23 +63,20 @@ class S3Bucket:
 
     async def get(self, name: str, target: Path, size_bytes: int) -> None:
         """See ``Bucket.get``."""
-        from obstore import get_range_async, head_async  # noqa: PLC0415
+        from obstore import get_async, get_range_async  # noqa: PLC0415
 
-        try:
-            with target.open("xb") as file:
-                for start in range(0, size_bytes, PART_BYTES):
-                    length = min(PART_BYTES, size_bytes - start)
-                    async with self._named(name, "read"):
-                        file.write(await get_range_async(self._client, self._key(name), start=start, length=length))
-        except ContentUnavailable as error:
-            if error.stable_code != "content_unavailable":
-                raise
-            # A range that is not there is an error like any other.
-            async with self._named(name, "read"):
-                there = (await head_async(self._client, self._key(name)))["size"]
-            if there == size_bytes:
-                raise
-            raise damaged(name, f"it has {there} of {size_bytes} bytes") from error
+        # Its size first: a range that is not there is an error like any other. HEAD would not say why it is refused.
+        async with self._named(name, "read"):
+            first = await get_async(self._client, self._key(name), options={"range": (0, 1)})
+            there = first.meta["size"]
+            await first.bytes_async()
+        if there != size_bytes:
+            raise damaged(name, f"it has {there} of {size_bytes} bytes")
+        with target.open("xb") as file:
+            for start in range(0, size_bytes, PART_BYTES):
+                length = min(PART_BYTES, size_bytes - start)
+                async with self._named(name, "read"):
+                    file.write(await get_range_async(self._client, self._key(name), start=start, length=length))
 
     async def drop(self, prefix: str) -> None:
         """See ``Bucket.drop``."""
@@ -139,8 +136,8 @@ class S3Bucket:
                     hint="Give these credentials the rights to put, get, list and delete objects there, or others in "
                     "SIGNOFF_BUCKET_CREDENTIALS; then: signoff resume RUN",
                 ) from error
-            if verb == "read" and isinstance(error, FileNotFoundError):
-                raise damaged(name, "it is not there") from error
+            if verb == "read" and (isinstance(error, FileNotFoundError) or answer == "InvalidRange"):
+                raise damaged(name, "it is empty" if answer == "InvalidRange" else "it is not there") from error
             raise ContentUnavailable(
                 f"{place} does not answer: {answer or _first_line(text)}",
                 hint="See that the server runs and can be reached: signoff doctor. Runs go on by themselves.",

@@ -161,7 +161,7 @@ class TestBuckets:
     """What a bucket promises to a replica."""
 
     async def test_objects_come_back_as_they_were(self, bucket: Bucket, tmp_path: Path):
-        for size in (0, 1, (8 << 20) - 1, 8 << 20, (20 << 20) + 7):
+        for size in (1, (8 << 20) - 1, 8 << 20, (20 << 20) + 7):
             source, target = tmp_path / "source", tmp_path / f"target-{size}"
             source.write_bytes(bytes(index % 251 for index in range(1 << 10)) * (size >> 10) + b"z" * (size % 1024))
             await bucket.put("run/a.tar", source)
@@ -180,8 +180,10 @@ class TestBuckets:
     async def test_a_shorter_object_is_damaged(self, bucket: Bucket, tmp_path: Path):
         (tmp_path / "x").write_bytes(b"x" * 10)
         await bucket.put("run/a.tar", tmp_path / "x")
-        for number, size in enumerate((11, 9 << 20)):
-            error = await refused(bucket.get("run/a.tar", tmp_path / f"y{number}", size))
+        (tmp_path / "empty").write_bytes(b"")
+        await bucket.put("run/b.tar", tmp_path / "empty")
+        for number, (name, size) in enumerate((("a", 11), ("a", 9 << 20), ("b", 1))):
+            error = await refused(bucket.get(f"run/{name}.tar", tmp_path / f"y{number}", size))
             assert error.stable_code == "content_damaged"
 
     async def test_it_tries_itself_out(self, bucket: Bucket):
