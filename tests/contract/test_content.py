@@ -180,10 +180,8 @@ class TestBuckets:
     async def test_a_shorter_object_is_damaged(self, bucket: Bucket, tmp_path: Path):
         (tmp_path / "x").write_bytes(b"x" * 10)
         await bucket.put("run/a.tar", tmp_path / "x")
-        (tmp_path / "empty").write_bytes(b"")
-        await bucket.put("run/b.tar", tmp_path / "empty")
-        for number, (name, size) in enumerate((("a", 11), ("a", 9 << 20), ("b", 1))):
-            error = await refused(bucket.get(f"run/{name}.tar", tmp_path / f"y{number}", size))
+        for number, size in enumerate((11, 9 << 20)):
+            error = await refused(bucket.get("run/a.tar", tmp_path / f"y{number}", size))
             assert error.stable_code == "content_damaged"
 
     async def test_it_tries_itself_out(self, bucket: Bucket):
