@@ -32,7 +32,7 @@ def damaged(name: str, why: str) -> ContentUnavailable:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class ContentSegment:
     """New files of a run's folder, as one tar archive in the bucket."""
 
     number: int
@@ -42,7 +42,7 @@ class Segment:
     size_bytes: int
 
 
-class Bucket(Protocol):
+class ContentBucket(Protocol):
     """A flat store of objects by name; names have slashes."""
 
     async def put(self, name: str, source: Path) -> None:
@@ -81,11 +81,11 @@ class Bucket(Protocol):
 class SegmentList(Protocol):
     """Which segments a run has; the truth about them, shared by all machines."""
 
-    async def of(self, run: str, start: int = 1) -> tuple[Segment, ...]:
+    async def of(self, run: str, start: int = 1) -> tuple[ContentSegment, ...]:
         """Those of a run from a number on, in order."""
         ...
 
-    async def add(self, run: str, segment: Segment) -> bool:
+    async def add(self, run: str, segment: ContentSegment) -> bool:
         """Add one; False where its number is taken."""
         ...
 

@@ -17,7 +17,7 @@ class FolderBucket:
     root: Path
 
     async def put(self, name: str, source: Path) -> None:
-        """See ``Bucket.put``."""
+        """See ``ContentBucket.put``."""
 
         def write() -> None:
             self._ensure_there()
@@ -30,7 +30,7 @@ class FolderBucket:
         await self._done(write)
 
     async def get(self, name: str, target: Path, size_bytes: int) -> None:
-        """See ``Bucket.get``."""
+        """See ``ContentBucket.get``."""
 
         def read() -> None:
             self._ensure_there()
@@ -44,7 +44,7 @@ class FolderBucket:
         await self._done(read)
 
     async def drop(self, prefix: str) -> None:
-        """See ``Bucket.drop``."""
+        """See ``ContentBucket.drop``."""
 
         def remove() -> None:
             self._ensure_there()
@@ -53,7 +53,7 @@ class FolderBucket:
         await self._done(remove)
 
     async def try_out(self) -> str:
-        """See ``Bucket.try_out``."""
+        """See ``ContentBucket.try_out``."""
 
         def write() -> None:
             self._ensure_there()

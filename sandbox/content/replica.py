@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from sandbox.content.contract import Bucket, ContentUnavailable, Segment, SegmentList, damaged
+from sandbox.content.contract import ContentBucket, ContentSegment, ContentUnavailable, SegmentList, damaged
 from sandbox.content.segments import content_of, digest_of, read_segment, write_segment
 from sandbox.contract import Check
 from sandbox.git import create
@@ -39,7 +39,7 @@ class _Known:
 class Replica:
     """Keeps folders of runs and a bucket alike."""
 
-    bucket: Bucket
+    bucket: ContentBucket
     segments: SegmentList
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
 
@@ -63,7 +63,7 @@ class Replica:
                     archive = Path(place) / "tar"
                     digest, size_bytes = await asyncio.to_thread(write_segment, folder, fresh, archive)
                     await self.bucket.put(_name(run, digest), archive)
-                segment = Segment(known.number + 1, digest, size_bytes)
+                segment = ContentSegment(known.number + 1, digest, size_bytes)
                 if await self.segments.add(run, segment):
                     known = _Known(segment.number, digest, {**known.marks, **fresh})
                     await asyncio.to_thread(_write, folder, known)
@@ -160,7 +160,7 @@ def _fresh(folder: Path, known: _Known) -> dict[str, str]:
     return {name: mark for name, mark in content_of(folder).items() if known.marks.get(name) != mark}
 
 
-def _unpacked(archive: Path, folder: Path, run: str, segment: Segment) -> dict[str, str]:
+def _unpacked(archive: Path, folder: Path, run: str, segment: ContentSegment) -> dict[str, str]:
     name = _name(run, segment.digest)
     if digest_of(archive) != segment.digest:
         raise damaged(name, "its bytes are not those that were put there")

@@ -55,14 +55,14 @@ class S3Bucket:
         self._client: S3Store = _client(place)
 
     async def put(self, name: str, source: Path) -> None:
-        """See ``Bucket.put``."""
+        """See ``ContentBucket.put``."""
         from obstore import put_async  # noqa: PLC0415  an extra
 
         async with self._named(name, "write"):
             await put_async(self._client, self._key(name), source, chunk_size=PART_BYTES)
 
     async def get(self, name: str, target: Path, size_bytes: int) -> None:
-        """See ``Bucket.get``."""
+        """See ``ContentBucket.get``."""
         from obstore import get_async, get_range_async  # noqa: PLC0415
 
         # Its size first: a range that is not there is an error like any other. HEAD would not say why it is refused.
@@ -79,7 +79,7 @@ class S3Bucket:
                     file.write(await get_range_async(self._client, self._key(name), start=start, length=length))
 
     async def drop(self, prefix: str) -> None:
-        """See ``Bucket.drop``."""
+        """See ``ContentBucket.drop``."""
         import obstore  # noqa: PLC0415
 
         async with self._named(prefix, "remove"):
@@ -87,7 +87,7 @@ class S3Bucket:
                 await obstore.delete_async(self._client, [each["path"] for each in objects])
 
     async def try_out(self) -> str:
-        """See ``Bucket.try_out``."""
+        """See ``ContentBucket.try_out``."""
         hasty = S3Bucket(replace(self._place, patience_s=min(CHECK_S, self._place.patience_s)))
         folder = f"check-{token_hex(8)}/"
         with tempfile.TemporaryDirectory() as place:

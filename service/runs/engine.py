@@ -6,17 +6,9 @@ process. Who calls it, where and when, is the business of a ``Dispatcher`` (``se
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    aclosing,
-    asynccontextmanager,
-    nullcontext,
-    suppress,
-)
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -35,8 +27,7 @@ from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered
 from sandbox import Store, Workspaces
-from sandbox.content import ContentUnavailable
-from service.runs.fenced_backend import OverlappingSaver, StepEffects
+from service.runs.fenced_backend import OverlappingSaver, StepEffects, unpaid
 from service.runs.runs import (
     FINAL,
     GENERATION,
@@ -53,17 +44,6 @@ from service.runs.runs import (
     though_lost,
 )
 from service.runs.streaming import EVENTS, Listen, Listeners, Subscription
-
-
-def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
-    """The part of ``used`` that the books do not have: they stood at ``before`` and stand at ``after``."""
-    return Spent(
-        tokens_in=max(0, before.tokens_in + used.tokens_in - after.tokens_in),
-        tokens_out=max(0, before.tokens_out + used.tokens_out - after.tokens_out),
-        cost=max(Decimal(0), before.cost + used.cost - after.cost),
-        model_calls=max(0, before.model_calls + used.model_calls - after.model_calls),
-    )
-
 
 STEPS = 100_000  # supersteps of one advance; the run's own budget ends it long before
 ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_mismatch", "not_approver"})
@@ -258,11 +238,7 @@ class RunEngine:
         except SignoffError as error:
             if error.stable_code in TRIED_AGAIN or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
-            # Where its files cannot be kept, its books cannot either.
-            with (
-                though_lost(),
-                suppress(ContentUnavailable),
-            ):  # it was cancelled meanwhile: what its calls cost stands in the usage
+            with though_lost():  # it was cancelled meanwhile: what its calls cost stands in the usage
                 await self._book(config, before, meter.spent)
             return AdvanceOutcome.after(error)
         state = await self.graph.aget_state(config)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import UtcDateTime, reading, writing
-from sandbox.content import Segment
+from sandbox.content import ContentSegment
 from service.tables import METADATA
 
 SEGMENTS = Table(
@@ -31,14 +31,14 @@ class StoredSegments:
     engine: AsyncEngine
     clock: Callable[[], datetime]
 
-    async def of(self, run: str, start: int = 1) -> tuple[Segment, ...]:
+    async def of(self, run: str, start: int = 1) -> tuple[ContentSegment, ...]:
         """See ``SegmentList.of``."""
         listed = select(_S.number, _S.digest, _S.size_bytes).where(_S.run == run, _S.number >= start)
         async with reading(self.engine) as conn:
             rows = await conn.execute(listed.order_by(_S.number))
-            return tuple(Segment(int(row.number), str(row.digest), int(row.size_bytes)) for row in rows)
+            return tuple(ContentSegment(int(row.number), str(row.digest), int(row.size_bytes)) for row in rows)
 
-    async def add(self, run: str, segment: Segment) -> bool:
+    async def add(self, run: str, segment: ContentSegment) -> bool:
         """See ``SegmentList.add``."""
         row = {
             "run": run,

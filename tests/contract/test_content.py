@@ -10,7 +10,7 @@ import pytest
 
 from database import now, open_engine, sqlite_url
 from sandbox import Store
-from sandbox.content import Bucket, ContentUnavailable, FolderBucket, Replica, S3Bucket
+from sandbox.content import ContentBucket, ContentUnavailable, FolderBucket, Replica, S3Bucket
 from sandbox.git import object_id, write_object
 from service.storage.schema import make_tables
 from service.storage.segments import StoredSegments
@@ -33,7 +33,7 @@ class Machines:
 
     folder: Path
     segments: StoredSegments | None = None
-    bucket: Bucket | None = None
+    bucket: ContentBucket | None = None
     made: int = field(default=0)
 
     def one(self) -> Store:
@@ -57,7 +57,7 @@ async def segments(tmp_path: Path) -> AsyncGenerator[StoredSegments]:
         yield each
 
 
-def bucket_of(kind: str, folder: Path, request: pytest.FixtureRequest) -> Bucket:
+def bucket_of(kind: str, folder: Path, request: pytest.FixtureRequest) -> ContentBucket:
     if kind == "s3":
         running: S3Server = request.getfixturevalue("server")
         return S3Bucket(running.place(prefix=f"tests/{folder.name}"))
@@ -73,7 +73,7 @@ def machines(request: pytest.FixtureRequest, tmp_path: Path, segments: StoredSeg
 
 
 @pytest.fixture(params=BUCKETS)
-def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> ContentBucket:
     return bucket_of(request.param, tmp_path, request)
 
 
@@ -160,7 +160,7 @@ class TestMachines:
 class TestBuckets:
     """What a bucket promises to a replica."""
 
-    async def test_objects_come_back_as_they_were(self, bucket: Bucket, tmp_path: Path):
+    async def test_objects_come_back_as_they_were(self, bucket: ContentBucket, tmp_path: Path):
         for size in (1, (8 << 20) - 1, 8 << 20, (20 << 20) + 7):
             source, target = tmp_path / "source", tmp_path / f"target-{size}"
             source.write_bytes(bytes(index % 251 for index in range(1 << 10)) * (size >> 10) + b"z" * (size % 1024))
@@ -168,7 +168,7 @@ class TestBuckets:
             await bucket.get("run/a.tar", target, size)
             assert target.read_bytes() == source.read_bytes()
 
-    async def test_what_is_dropped_is_gone_and_nothing_else(self, bucket: Bucket, tmp_path: Path):
+    async def test_what_is_dropped_is_gone_and_nothing_else(self, bucket: ContentBucket, tmp_path: Path):
         (tmp_path / "x").write_bytes(b"x")
         for name in ("run/a.tar", "run/b.tar", "run-2/a.tar"):
             await bucket.put(name, tmp_path / "x")
@@ -177,14 +177,14 @@ class TestBuckets:
         assert (await refused(bucket.get("run/a.tar", tmp_path / "y", 1))).stable_code == "content_damaged"
         await bucket.get("run-2/a.tar", tmp_path / "z", 1)
 
-    async def test_a_shorter_object_is_damaged(self, bucket: Bucket, tmp_path: Path):
+    async def test_a_shorter_object_is_damaged(self, bucket: ContentBucket, tmp_path: Path):
         (tmp_path / "x").write_bytes(b"x" * 10)
         await bucket.put("run/a.tar", tmp_path / "x")
         for number, size in enumerate((11, 9 << 20)):
             error = await refused(bucket.get("run/a.tar", tmp_path / f"y{number}", size))
             assert error.stable_code == "content_damaged"
 
-    async def test_it_tries_itself_out(self, bucket: Bucket):
+    async def test_it_tries_itself_out(self, bucket: ContentBucket):
         assert await bucket.try_out()
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Spent
-from service.runs.engine import unpaid
+from service.runs.fenced_backend import unpaid
 
 SPENT = st.builds(
     Spent,
