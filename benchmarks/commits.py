@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -198,7 +198,7 @@ async def rarest_words(tree: ParentTree, question: str, _: IndexFolder) -> Passa
     return _packed(pieces[:150])
 
 
-SEARCHES: Mapping[str, Callable[..., object]] = {
+SEARCHES: Mapping[str, Callable[[ParentTree, str, IndexFolder], Awaitable[Passages]]] = {
     "signoff": signoff,
     "BM25 over chunks": plain_bm25,
     "ripgrep of the rarest words": rarest_words,
@@ -232,7 +232,7 @@ async def measure_half(folder: Path, half: str, searches: Sequence[str]) -> dict
         for commit in commits(folder, half):
             tree, question, regions = ParentTree(commit), commit.question(), commit.regions()
             for name in searches:
-                passages: Passages = await SEARCHES[name](tree, question, indexes)  # type: ignore[misc]
+                passages = await SEARCHES[name](tree, question, indexes)
                 results[name].append((commit.repo, *shares(passages, regions)))
     return results
 

@@ -199,7 +199,7 @@ def _last_line(text: str) -> str:
 
 
 def summary(outcomes: list[Outcome]) -> str:
-    """How many of each language, and the causes of the others."""
+    """How many of each language there are, and how far they came."""
     lines: list[str] = []
     for language in dict.fromkeys(each.language for each in outcomes):
         of_it = [each for each in outcomes if each.language == language]

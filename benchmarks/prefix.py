@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.integration.models.ghost import counts_of_a_run
-from tests.integration.models.ghost import share as share_of
 from tests.integration.models.turns import prefix_cache_share
 from tests.integration.models.vllm_server import MODEL, PYTHON, vllm
 from tests.integration.models.whole_runs import asked_in, read, read_by
@@ -53,7 +52,7 @@ def measure() -> Mapping[str, float]:
     return {
         **numbers,
         "models.prefix_cache_vllm_whole_run_share": round(share(_by_turns(real)), 3),
-        "models.prefix_cache_share": round(share_of([each for each in turns if each.form == "code_change"][1:]), 3),
+        "models.prefix_cache_share": round(share([each for each in turns if each.role == "code_change"][1:]), 3),
         "models.prefix_cache_one_step_share": round(one_step, 3),
     }
 

@@ -8,6 +8,8 @@ import tarfile
 from pathlib import Path
 
 CACHE = Path.home() / ".cache" / "signoff" / "benchmarks"
+LARGEST = 1_000_000
+"""Bytes of a file."""
 
 
 def fetched(name: str, version: str, sha256: str) -> Path:
@@ -37,3 +39,15 @@ def fetched(name: str, version: str, sha256: str) -> Path:
     next(each for each in folder.iterdir() if each.is_dir()).rename(target)
     shutil.rmtree(folder)
     return target
+
+
+def texts(root: Path) -> dict[str, str]:
+    """Everything of a source distribution that its tests may need, by path.
+
+    What is no text in UTF-8 survives the way there and back, see ``encoded``.
+    """
+    return {
+        str(path.relative_to(root)): path.read_bytes().decode(errors="surrogateescape")
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.stat().st_size < LARGEST and "docs/" not in str(path.relative_to(root))
+    }

@@ -66,8 +66,10 @@ class Signals:
 
 async def look_again(event: asyncio.Event, seconds: float = AGAIN_S) -> None:
     """Return when the event is set, or after a while without it."""
+    # Not ``wait_for``: before Python 3.12 a cancellation that comes together with the event is lost in it.
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 @asynccontextmanager
@@ -80,12 +82,12 @@ async def listening(url: str | None, signals: Signals) -> AsyncGenerator[None]:
     listener = asyncio.create_task(_listen(url, signals, ready))
     try:
         # Nothing is begun before this process listens: a word that is told earlier would cost its reader a second.
-        await asyncio.wait_for(ready.wait(), 30)
+        async with asyncio.timeout(30):
+            await ready.wait()
         yield
     finally:
         listener.cancel()
-        with suppress(asyncio.CancelledError):
-            await listener
+        await asyncio.wait([listener])
 
 
 async def _listen(url: str, signals: Signals, ready: asyncio.Event) -> None:

@@ -19,10 +19,11 @@ from forges.contract import (
 )
 from forges.deploy import DeployHooks, DeployOrder
 from forges.registry import DeployEntry, ForgeAddress, ForgeEntry, Forges, ForgeSettings, load_forges
-from forges.rendering import PullRequestEvidence, approval_comment, key_of, pull_request_body, quiet
+from forges.rendering import CUT, PullRequestEvidence, approval_comment, key_of, pull_request_body, quiet
 from forges.twin import TwinForge
 
 __all__ = [
+    "CUT",
     "SUBJECTS",
     "CommitStatus",
     "DeployEntry",

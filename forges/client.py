@@ -5,6 +5,7 @@ forges keep elsewhere: there the header stays behind.
 """
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,10 +13,12 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
+from pydantic import SecretStr
 
 from domain import RateLimited, Unavailable
 from domain.errors import Conflict, Forbidden, Missing
 from domain.text import OddJson, read_json
+from forges.contract import GitAccess
 
 LARGEST = 16 << 20
 """Bytes of one answer."""
@@ -52,11 +55,19 @@ class ForgeClient:
     """Of the forge, as the configuration calls it: errors name it."""
     api: str
     http: httpx.AsyncClient
-    authorization: Token = field(repr=False)
-    """The whole value of the header; asked anew for every request, because tokens of installations end."""
+    token: Token = field(repr=False)
+    """Asked anew for every request, because tokens of installations end."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    ca: str = ""
+    """For git, as what ``http`` trusts, and the proxy."""
+    proxy: str = field(default="", repr=False)
     sleep: Sleep = field(default=asyncio.sleep, repr=False)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)
+
+    async def git_access(self, url: str, user: str) -> GitAccess:
+        """How git gets in: the token is the password of ``user``."""
+        pair = base64.b64encode(f"{user}:{await self.token()}".encode()).decode()
+        return GitAccess(url=url, header=SecretStr(f"Authorization: Basic {pair}"), ca=self.ca, proxy=self.proxy)
 
     async def get(self, path: str, **query: Any) -> Any:
         return (await self.request("GET", path, query=query)).body
@@ -85,14 +96,14 @@ class ForgeClient:
         *,
         query: Mapping[str, Any] | None = None,
         json: Any = None,
-        authorization: str | None = None,
+        authorization: str = "",
     ) -> ApiAnswer:
-        """Ask. ``path`` is below the API's address, quoted already.
+        """Ask. ``path`` is below the API's address, quoted already; ``authorization`` stands in place of the token.
 
         Raises:
             Unavailable, RateLimited, Refused: as ``contract.Forge`` says.
         """
-        header = await self.authorization() if authorization is None else authorization
+        header = authorization or await self._bearer()
         for attempt in range(1, TRIES + 1):
             again = method == "GET" and attempt < TRIES
             try:
@@ -108,7 +119,7 @@ class ForgeClient:
 
     async def text(self, path: str, most: int) -> str:
         """The end of a text that may lie elsewhere, as logs do: one redirect is followed, without the token."""
-        header = await self.authorization()
+        header = await self._bearer()
         try:
             response, body = await self._once("GET", f"{self.api}{path}", None, None, header)
             if response.status_code in _REDIRECTS and (location := response.headers.get("location")):
@@ -120,6 +131,9 @@ class ForgeClient:
             return body.decode(errors="replace")[-most:]
         self._read(response, body)
         return ""
+
+    async def _bearer(self) -> str:
+        return f"Bearer {await self.token()}"
 
     async def _once(
         self, method: str, url: str, query: Mapping[str, Any] | None, json: Any, header: str

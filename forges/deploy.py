@@ -109,7 +109,7 @@ class DeployHooks:
                 client.stream("POST", entry.url, content=body, headers=headers) as answer,
             ):
                 status = answer.status_code  # the body is never read
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise _unanswered(name, type(error).__name__) from None
         if httpx.codes.is_success(status) or status == _ALREADY:
             return

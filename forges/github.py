@@ -3,7 +3,6 @@
 https://docs.github.com/rest. Enterprise servers have the same below ``/api/v3``.
 """
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -71,12 +70,8 @@ class GitHub:
     """See ``contract.Forge``."""
 
     client: ForgeClient
-    token: Callable[[], Any] = field(repr=False)
-    """Gives the token that works now."""
     app_slug: str = ""
     """Of the app whose installation this is; empty for a person's token."""
-    ca: str = ""
-    proxy: str = ""
     kind: ClassVar[str] = "github"
 
     @property
@@ -102,9 +97,7 @@ class GitHub:
         )
 
     async def access(self, path: str) -> GitAccess:
-        url = (await self.repository(path)).clone_url
-        pair = base64.b64encode(f"x-access-token:{await self.token()}".encode()).decode()
-        return GitAccess(url=url, header=SecretStr(f"Authorization: Basic {pair}"), ca=self.ca, proxy=self.proxy)
+        return await self.client.git_access((await self.repository(path)).clone_url, "x-access-token")
 
     async def branch(self, path: str, name: str) -> ForgeBranch | None:
         raw = await self.client.find(f"/repos/{path}/branches/{quote(name)}")

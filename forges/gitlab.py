@@ -1,12 +1,9 @@
 """GitLab: its REST API (v4), with a project, group or personal access token. https://docs.gitlab.com/api/rest/."""
 
-import base64
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
-
-from pydantic import SecretStr
 
 from domain.errors import Conflict
 from forges.client import LOG_CHARS, ForgeClient, escaped
@@ -43,9 +40,6 @@ class GitLab:
     """See ``contract.Forge``."""
 
     client: ForgeClient
-    token: Callable[[], Any] = field(repr=False)
-    ca: str = ""
-    proxy: str = ""
     kind: ClassVar[str] = "gitlab"
 
     @property
@@ -68,9 +62,7 @@ class GitLab:
         )
 
     async def access(self, path: str) -> GitAccess:
-        url = (await self.repository(path)).clone_url
-        pair = base64.b64encode(f"oauth2:{await self.token()}".encode()).decode()
-        return GitAccess(url=url, header=SecretStr(f"Authorization: Basic {pair}"), ca=self.ca, proxy=self.proxy)
+        return await self.client.git_access((await self.repository(path)).clone_url, "oauth2")
 
     async def branch(self, path: str, name: str) -> ForgeBranch | None:
         raw = await self.client.find(f"{_project(path)}/repository/branches/{escaped(name)}")
@@ -227,11 +219,14 @@ def _level(project: Any) -> int:
     return max(levels, default=0)
 
 
+def is_bot(login: str) -> bool:
+    """Whether GitLab gave this name to a project's or a group's token: only some of its answers say so themselves."""
+    return login.startswith(("project_", "group_")) and "_bot" in login
+
+
 def _user(raw: Any) -> ForgeUser:
-    # Tokens of projects and groups are users with names that GitLab gives; only some answers say that they are bots.
     login = raw["username"]
-    named_so = login.startswith(("project_", "group_")) and "_bot" in login
-    return ForgeUser(login=login, id=str(raw["id"]), bot=bool(raw.get("bot")) or named_so)
+    return ForgeUser(login=login, id=str(raw["id"]), bot=bool(raw.get("bot")) or is_bot(login))
 
 
 def _pull(path: str, raw: Any) -> PullRequest:

@@ -12,22 +12,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from domain import Refused, value
+from domain.configuration import configured, signing_key
 from domain.errors import Forbidden
-from domain.text import yaml_value
 from forges.client import TIMEOUT_S, ForgeClient, Sleep
 from forges.contract import Forge, GitAccess
 from forges.github import HEADERS, GitHub, InstallationToken
 from forges.gitlab import GitLab
 from forges.inbound.policy import ForgeHook, hooks_fault
 
-_FILE = "file:"
 _PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.][A-Za-z0-9_.-]*){1,20}")
 _SCP = re.compile(r"^(?:[^/\s:@]+@)?(?P<host>[^/\s:@]+):(?!//)(?P<path>.+)$")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -57,7 +56,7 @@ class ForgeEntry:
     token: SecretStr | None = None
     app: ForgeApp | None = None
     repositories: Annotated[tuple[str, ...], Field(max_length=1_000)] = ()
-    """Where pull requests may be opened: paths, with ``*`` within a name. Empty: nowhere."""
+    """Where pull requests may be opened: paths, with ``*`` for anything. Empty: nowhere."""
     ca: str = ""
     """PEM file with certificates to trust."""
     proxy: str = ""
@@ -101,6 +100,11 @@ class DeployEntry:
     repositories: Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
     """Addresses or folders of repositories, with ``*`` for anything: the first entry that fits is asked."""
 
+    def __post_init__(self) -> None:
+        # Now, and not when two people have signed.
+        for secret in self.secrets:
+            signing_key(secret)
+
 
 @value
 class ForgeSettings:
@@ -124,14 +128,16 @@ def load_forges(path: Path) -> ForgeSettings:
     """Read the file and the secret files it names (``file:/run/secrets/github``).
 
     Raises:
-        Refused: ``forges_invalid``, with what to change.
+        Refused: ``forges_invalid`` or ``hook_secret_invalid``, with what to change.
     """
     try:
-        raw = yaml_value(path.read_text(encoding="utf-8")) or {}
-        settings = TypeAdapter(ForgeSettings).validate_python(_with_secrets(raw, path.parent))
+        settings = configured(
+            ForgeSettings,
+            path.read_text(encoding="utf-8"),
+            lambda name: (path.parent / name).read_text(encoding="utf-8"),
+        )
     except (OSError, ValueError) as error:
-        # ``from None``: pydantic's own error repeats what it was given, and that may be a token.
-        raise _invalid(path, _without_values(error)) from None
+        raise _invalid(path, str(error)) from None
     names = [each.name for each in (*settings.forges, *settings.deploys)]
     if twice := {name for name in names if names.count(name) > 1}:
         raise _invalid(path, f"{', '.join(sorted(twice))} is there twice")
@@ -174,7 +180,8 @@ class Forges:
 
     def home(self, name: str) -> str:
         """Where the addresses of a forge's repositories begin; empty: it is not in the configuration."""
-        return next((entry.home for entry in self.entries if entry.name == name), "")
+        entry = self._entry(name)
+        return entry.home if entry is not None else ""
 
     def ensure_publishable(self, repo: str) -> ForgeAddress:
         """Where a pull request for this repository goes.
@@ -199,9 +206,11 @@ class Forges:
 
     def may_publish(self, address: ForgeAddress) -> bool:
         """Whether the configuration lets anything be written in this repository."""
-        entry = next((each for each in self.entries if each.name == address.forge), None)
-        patterns = entry.repositories if entry is not None else ()
-        return any(fnmatchcase(address.path.lower(), pattern.lower()) for pattern in patterns)
+        entry = self._entry(address.forge)
+        # A path may be a client's own words: ``acme/../other`` fits ``acme/*`` and means another repository.
+        if entry is None or not _is_path(address.path):
+            return False
+        return any(fnmatchcase(address.path.lower(), pattern.lower()) for pattern in entry.repositories)
 
     async def access_to(self, repo: str) -> GitAccess | None:
         """How git reads a repository by its web address; None: on no forge, or none where anything may be published."""
@@ -219,7 +228,7 @@ class Forges:
         if name in self.others:
             return self.others[name]
         if name not in self._open:
-            entry = next((each for each in self.entries if each.name == name), None)
+            entry = self._entry(name)
             if entry is None:
                 raise Refused(
                     f"There is no forge {name!r} in the configuration.",
@@ -232,6 +241,9 @@ class Forges:
     async def close(self) -> None:
         await self._stack.aclose()
         self._open.clear()
+
+    def _entry(self, name: str) -> ForgeEntry | None:
+        return next((each for each in self.entries if each.name == name), None)
 
     def _made(self, entry: ForgeEntry) -> Forge:
         # The environment names no proxy and no netrc for it: what a token is sent through is configured.
@@ -252,22 +264,20 @@ class Forges:
         async def token() -> str:
             return plain if installation is None else await installation.token(client)
 
-        async def authorization() -> str:
-            return f"Bearer {await token()}"
-
         client = ForgeClient(
             name=entry.name,
             api=entry.endpoint,
             http=http,
-            authorization=authorization,
+            token=token,
             headers=HEADERS if entry.kind == "github" else {},
+            ca=entry.ca,
+            proxy=entry.proxy,
             clock=self.clock,
             sleep=self.sleep,
         )
         if entry.kind == "gitlab":
-            return GitLab(client=client, token=token, ca=entry.ca, proxy=entry.proxy)
-        slug = entry.app.slug if entry.app else ""
-        return GitHub(client=client, token=token, app_slug=slug, ca=entry.ca, proxy=entry.proxy)
+            return GitLab(client=client)
+        return GitHub(client=client, app_slug=entry.app.slug if entry.app else "")
 
 
 def path_within(home: str, repo: str) -> str:
@@ -294,25 +304,11 @@ def path_within(home: str, repo: str) -> str:
     if host.lower() != (base.hostname or "").lower() or not path.startswith(f"{prefix}/" if prefix else ""):
         return ""
     path = path.removeprefix(prefix).strip("/").removesuffix(".git")
-    return path if _PATH.fullmatch(path) and not {".", ".."} & set(path.split("/")) else ""
+    return path if _is_path(path) else ""
 
 
-def _with_secrets(node: Any, folder: Path) -> Any:
-    """The same, with ``file:`` references replaced by what the files hold."""
-    if isinstance(node, dict):
-        return {key: _with_secrets(part, folder) for key, part in node.items()}
-    if isinstance(node, list):
-        return [_with_secrets(part, folder) for part in node]
-    if isinstance(node, str) and node.startswith(_FILE):
-        return (folder / node.removeprefix(_FILE)).read_text(encoding="utf-8").strip()
-    return node
-
-
-def _without_values(error: Exception) -> str:
-    """What is wrong and where, without repeating what might be a token."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-    return str(error) if isinstance(error, OSError) else "this is not YAML"
+def _is_path(text: str) -> bool:
+    return _PATH.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
 
 
 def _invalid(path: Path, why: str) -> Refused:

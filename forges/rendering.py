@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain import Action, Risk
 from domain.evidence import Proof
 from domain.identity import redacted
 
@@ -21,7 +20,8 @@ _CLOSES = re.compile(
 _MARK = re.compile(r"<!--(\s*signoff:)", re.IGNORECASE)
 MOST_CHARS = 60_000
 """Of one text: GitHub takes 65,536, GitLab a million."""
-_FIELD_CHARS, _REASONS = 4_000, 20
+_FIELD_CHARS, _REASONS, _ACTION_CHARS = 4_000, 20, 20_000
+CUT = "**The action is longer than is shown here: read and sign it where all of it stands.**"
 
 
 def marked(body: str, key: str) -> str:
@@ -99,15 +99,16 @@ def pull_request_body(words: str, evidence: PullRequestEvidence) -> str:
         ("Run", code(evidence.run)),
     ]
     table = "\n".join(f"| {name} | {_cell(text)} |" for name, text in rows)
-    about = f"\n\nFor {evidence.issue}." if evidence.issue else ""
+    about = f"\n\nFor {quiet(' '.join(evidence.issue.split()))}." if evidence.issue else ""
     text = f"{quiet(redacted(words)).strip()[: _FIELD_CHARS * 5]}{about}\n\n### Evidence\n\n| | |\n|---|---|\n{table}\n"
     return text[:MOST_CHARS]
 
 
 def approval_comment(
-    action: Action,
-    risk: Risk,
+    parts: Sequence[tuple[str, str]],
     *,
+    tier: str,
+    reasons: Sequence[str],
     ballot: str,
     digest: str,
     state: str,
@@ -117,35 +118,39 @@ def approval_comment(
 ) -> str:
     """What waits for a signature: the tier, every reason, the action to the byte, and where to sign.
 
-    It is no place to sign: words below it approve nothing.
+    It is no place to sign: words below it approve nothing. What is too long for it is cut, and ``CUT`` says so.
+
+    Args:
+        parts: the action's, by name, with what would not be seen spelled out.
+        tier: of the action.
+        reasons: why it has this tier, spelled out likewise.
+        ballot: its id.
+        digest: of the action.
+        state: of the ballot.
+        humans: how many have to sign.
+        link: where they do; empty: nowhere.
+        voters: who has answered, and how.
     """
     need = "one person" if humans == 1 else f"{humans} people"
     heads = {
-        "pending": f"**A {risk.tier} action waits for the signature of {need}.**",
-        "approved": f"**This {risk.tier} action was approved.**",
-        "rejected": f"**This {risk.tier} action was rejected.**",
+        "pending": f"**A {tier} action waits for the signature of {need}.**",
+        "approved": f"**This {tier} action was approved.**",
+        "rejected": f"**This {tier} action was rejected.**",
     }
-    head = heads.get(state, f"**This {risk.tier} action is {state}.**")
-    reasons = "\n".join(f"* {code(f'{reason.tier}: {reason.message}')}" for reason in risk.reasons[:_REASONS])
-    more = f"\n* and {len(risk.reasons) - _REASONS} more" if len(risk.reasons) > _REASONS else ""
-    arguments = "\n".join(f"{name}: {_plain(text)}" for name, text in sorted(action.arguments.items()))
-    exact = [
-        f"action: {action.tool}",
-        f"target: {redacted(action.target)}",
-        f"content: {action.content}",
-        f"base: {action.base_commit}",
-        arguments,
-        f"digest: {digest}",
-    ]
+    head = heads.get(state, f"**This {tier} action is {state}.**")
+    listed = [f"* {code(reason)}" for reason in reasons[:_REASONS]]
+    listed += [f"* and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
+    exact = "\n".join(f"{name}: {_indented(redacted(text))}" for name, text in (("digest", digest), *parts) if text)
+    cut = CUT if len(exact) > _ACTION_CHARS else ""
     where = f"[Look at it and sign]({link})" if link and state == "pending" else ""
     votes = f"Signed by {', '.join(map(code, voters))}." if voters else ""
-    parts = [head, votes, f"{reasons}{more}", fenced("\n".join(exact)[:20_000]), where, f"Approval {code(ballot)}."]
-    return "\n\n".join(part for part in parts if part)[:MOST_CHARS]
+    blocks = [head, votes, "\n".join(listed), fenced(exact[:_ACTION_CHARS]), cut, where, f"Approval {code(ballot)}."]
+    return "\n\n".join(block for block in blocks if block)[:MOST_CHARS]
 
 
-def _plain(argument: object) -> str:
-    lines = redacted(str(argument)).splitlines() or [""]
-    return lines[0] if len(lines) == 1 else "\n" + "\n".join(f"    {line}" for line in lines)
+def _indented(text: str) -> str:
+    """Text of several lines, none of which could be taken for the next part."""
+    return text if "\n" not in text else "\n" + "\n".join(f"    {line}" for line in text.split("\n"))
 
 
 def _cell(text: str) -> str:

@@ -132,8 +132,7 @@ class ModelProvider:
             # The prompt speaks of blocks for everybody: who comes last is right.
             messages, reader = (*messages, Message(role="user", content=single.json_instructions())), None
         elif job.lookup is not None:
-            messages, reply = await self._looked_up(job, job.lookup, listener)
-            reading = single.read(reply.value, cut=reply.finish == "length")
+            messages, reply, reading = await self._looked_up(job, job.lookup, listener)
             if reading.change is not None:
                 return self._proposal(reply, reading.change)
             correction = Message(role="user", content=reading.correction)
@@ -156,14 +155,14 @@ class ModelProvider:
 
     async def _looked_up(
         self, job: ChangeRequest, lookup: Lookup, listener: Listener | None
-    ) -> tuple[tuple[Message, ...], Reply[str]]:
-        """The conversation with what was looked up, and the first answer that looks nothing up."""
+    ) -> tuple[tuple[Message, ...], Reply[str], single.ChangeReading]:
+        """The conversation with what was looked up, the first answer that looks nothing up, and what that means."""
         messages, left = job.messages, LOOKUPS
         while True:
             reply = await self.model.ask(Question(messages, str, settings=job.settings, listener=listener))
-            use = single.read(reply.value, cut=reply.finish == "length").use
-            if use is None or not left:
-                return messages, reply
+            reading = single.read(reply.value, cut=reply.finish == "length")
+            if reading.use is None or not left:
+                return messages, reply, reading
             left -= 1
-            answer = Message(role="user", content=await lookup(use))
+            answer = Message(role="user", content=await lookup(reading.use))
             messages = (*messages, Message(role="assistant", content=reply.value), answer)

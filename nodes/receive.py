@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain import Exhausted, Refused, Spent, Task
 from domain.acceptance import MANIFESTS, below, find_acceptance, package_named, run_in
+from domain.configuration import explained
 from domain.limits import ensure_within
 from domain.work import PublishTarget
 from models import SelectionContext
@@ -253,9 +254,8 @@ def checked_task(task: Any) -> Task:
     try:
         return _TASK.validate_python(task)
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise Refused(
-            f"The task is not valid: {what}",
+            f"The task is not valid: {explained(error)}",
             code="task_invalid",
             hint='Send {"text": …, "repo": …}; see docs/cli.md for the other fields.',
         ) from error

@@ -80,8 +80,7 @@ class Reviewer:
         diff = await self.store.diff(run, base, tree)
         readable = await texts.diff(base, tree, diff)
         changed = await self.store.changed(run, base, tree)
-        limit = max(PROOF_SECONDS, seconds_after(state["baseline"]))
-        proof, twice = await self.proved(run, tree, task, masker, limit, state["baseline"])
+        proof, twice = await self._proved(state, masker)
         tests = [path for path in changed if is_test(path)]
         proof, seconds = await self._against_base(state, proof, tests, masker)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000 + seconds + twice)
@@ -119,23 +118,23 @@ class Reviewer:
             )
         return update
 
-    async def proved(  # noqa: PLR0917
-        self, run: str, tree: str, task: Task, masker: Masker, limit: float, baseline: CommandRun
-    ) -> tuple[Proof, float]:
+    async def _proved(self, state: ReviewInput, masker: Masker) -> tuple[Proof, float]:
         """The proof on a clean checkout, and the seconds of a run before it that counts no more.
 
         A test that passed before the change and fails now is run again, with all others: one that then passes is
         flaky, and named. What fails twice is what fails.
         """
-        ran, command = await self._run(run, tree, task, masker, limit), masker.text(task.accept or "")
+        tree = state["snapshot"].tree
+        ran = await self._run(state, tree, masker)
         report = await counted(ran)
+        command = masker.text(state["task"].accept or "")
         proof = Proof(command=command, tree=tree, run=clip(ran), report=report)
         failed = {case.id for case in report.cases} if report is not None and ran.ended == "exit" else set[str]()
-        before = read_report(plain(baseline))
+        before = read_report(plain(state["baseline"]))
         if ran.ok or not failed or (before is not None and failed <= {case.id for case in before.cases}):
             return proof, 0.0
         announce("note", f"Run again: {', '.join(sorted(failed)[:5])} failed.", subject="flaky_tests")
-        again = await self._run(run, tree, task, masker, limit)
+        again = await self._run(state, tree, masker)
         second = await counted(again)
         still = {case.id for case in second.cases} if second is not None else set[str]()
         if second is None or again.ended != "exit" or (not again.ok and not still):
@@ -143,12 +142,12 @@ class Reviewer:
         flaky = tuple(sorted(failed ^ still))
         if flaky:
             announce("note", f"Flaky, they failed once and passed once: {', '.join(flaky[:5])}", subject="flaky_tests")
-        proof = Proof(command=command, tree=tree, run=clip(again), report=second, flaky=flaky)
-        return proof, ran.duration_ms / 1_000
+        return replace(proof, run=clip(again), report=second, flaky=flaky), ran.duration_ms / 1_000
 
-    async def _run(self, run: str, tree: str, task: Task, masker: Masker, limit: float) -> CommandRun:
+    async def _run(self, state: ReviewInput, tree: str, masker: Masker) -> CommandRun:
         """Run the acceptance command on a tree, in a fresh sandbox that the agent never touched."""
-        command = task.accept or ""
+        run, task = state["run"], state["task"]
+        command, limit = task.accept or "", max(PROOF_SECONDS, seconds_after(state["baseline"]))
         env = environment(await self.store.files(run, tree), REPO)
         verify = partial(self.workspaces.verify, run, tree, command, timeout_s=limit, env=env, profile=task.profile)
         return await run_command(self.tracer, command, verify, masker=masker, clean_checkout=True)
@@ -178,7 +177,7 @@ class Reviewer:
             run = state["run"]
             alone = await self.store.with_files(run, state["pinned"].tree, proof.tree, tests)
             announce("note", f"The change's tests alone, on the base: {', '.join(tests[:5])}", subject="red_first")
-            ran = await self._run(run, alone, task, masker, max(PROOF_SECONDS, seconds_after(state["baseline"])))
+            ran = await self._run(state, alone, masker)
             seconds, report = ran.duration_ms / 1_000, await counted(ran)
             proof = replace(proof, base=clip(ran), base_report=report, base_with="tests")
             if comparison is not None and report is not None:

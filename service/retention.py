@@ -82,7 +82,7 @@ _CALLS, _SPENT, _HELD, _ANSWERS = (
 _WITH_THREAD = "until its thread is deleted, and `SIGNOFF_KEEP_DAYS` more"
 _SIGNED = "for good: what was signed, and by whom"
 _LOGGED = "for good: the tamper-evident record"
-_ERASURE = "nothing; `signoff audit erase` takes a person's name out"
+_ERASURE = "nothing; `signoff people erase` takes a person's name out"
 _REPLAYABLE = f"{REPLAYABLE_FOR.days} days: longer than anything that could be sent again"
 
 TABLES = (

@@ -10,7 +10,7 @@ from telemetry.metrics import Metrics, Waiting
 from telemetry.otlp import Destination, to_collector, to_langfuse
 from telemetry.redact import Redactor
 from telemetry.rendering import render
-from telemetry.span_files import forget_trace, read_trace, traces_before
+from telemetry.span_files import forget_trace, read_trace, rewrite_trace, traces_before
 from telemetry.span_tree import Span, SpanNode, Totals
 from telemetry.traced_backend import TracedBackend
 from telemetry.tracing import Tracing, tracing
@@ -34,6 +34,7 @@ __all__ = [
     "logging_as",
     "read_trace",
     "render",
+    "rewrite_trace",
     "run_context",
     "scores_of",
     "to_collector",

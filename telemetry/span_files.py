@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -188,6 +188,30 @@ async def read_trace(folder: Path, run: str) -> SpanNode:
         return build_tree(run, spans_of(records))
 
     return await asyncio.to_thread(read)
+
+
+async def rewrite_trace(folder: Path, run: str, change: Callable[[str], str], *, write: bool = True) -> bool:
+    """Put each line of a run's spans through ``change``; whether any is another one now.
+
+    Without ``write`` the file stays as it is.
+    """
+
+    def rewrite() -> bool:
+        path = path_of(folder, run)
+        try:
+            before = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return False
+        after = "".join(change(line.rstrip("\n")) + "\n" for line in before.splitlines(keepends=True))
+        if after == before or not write:
+            return after != before
+        new = path.with_suffix(".new")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(after)
+        new.replace(path)  # who holds the old one open notices that it is gone, and begins this one
+        return True
+
+    return await asyncio.to_thread(rewrite)
 
 
 async def forget_trace(folder: Path, run: str) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from domain import Refused, Tier, value
+from domain.configuration import explained
 from domain.text import yaml_value
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -88,11 +89,7 @@ def load_servers(path: Path, credentials: Mapping[str, str]) -> ToolServerFile:
         raw: Any = yaml_value(path.read_text(encoding="utf-8")) or {}
         file = ToolServerFile.model_validate(raw)
     except (OSError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            first = error.errors(include_url=False, include_input=False)[0]
-            why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        else:
-            why = str(error)
+        why = explained(error, most=1) if isinstance(error, ValidationError) else str(error)
         raise Refused(
             f"{path} cannot be used: {why}",
             code="mcp_servers_invalid",

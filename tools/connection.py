@@ -50,10 +50,11 @@ class ServerConnection:
     idle_s: float = 300.0
     broken: bool = False
     used_at: float = field(default_factory=time.monotonic)
+    busy: int = 0
+    """Calls that are under way."""
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
     _client: "asyncio.Future[Client] | None" = None
     _task: "asyncio.Task[None] | None" = None
-    _busy: int = 0
 
     async def client(self) -> "Client":
         """The session, opened with the first question for it.
@@ -113,21 +114,22 @@ class ServerConnection:
     async def call(self, tool: str, arguments: dict[str, Any]) -> ToolResult:
         """Call a tool, once, and say what came of it, whatever that is."""
         client, began = await self.client(), time.monotonic()
-        self._busy += 1
+        hidden = {value: name for name, value in self.credentials.items() if value}
+        self.busy += 1
         try:
             async with asyncio.timeout(self.config.timeout_s):
                 answer = await client.call_tool(tool, arguments)
             document: Answer = answer.model_dump(mode="json", by_alias=True)
-            text = answer_text(document, hidden={value: name for name, value in self.credentials.items() if value})
+            text = answer_text(document, hidden=hidden)
             failed = bool(document.get("isError"))
             result = ToolResult(text=text, ok=False, code="tool_failed") if failed else ToolResult(text=text)
         except TimeoutError:
             words = f"No answer in {self.config.timeout_s:g} s. It may or may not have been done."
             result = ToolResult(text=words, ok=False, code="tool_timeout")
         except Exception as error:  # noqa: BLE001  a server may answer anything, and the SDK raise anything
-            result = without_answer(error)
+            result = without_answer(error, hidden)
         finally:
-            self._busy -= 1
+            self.busy -= 1
             self.used_at = time.monotonic()
         if result.code not in {"", "tool_failed"}:
             self.abandon()  # who is late or garbled with one answer is not asked for the next
@@ -158,7 +160,7 @@ class ServerConnection:
                 ready.set_result(client)
             while not self._closing.is_set():
                 left = self.used_at + self.idle_s - time.monotonic()
-                if left <= 0 and not self._busy:
+                if left <= 0 and not self.busy:
                     break
                 try:
                     async with asyncio.timeout(max(left, 1.0)):
@@ -205,11 +207,11 @@ class ServerConnection:
         return quiet()
 
 
-def without_answer(error: Exception) -> ToolResult:
+def without_answer(error: Exception, hidden: Mapping[str, str]) -> ToolResult:
     """What came of a call that ended with an error of the SDK's: the server's own word, or none."""
     number = getattr(error, "code", None)
     if isinstance(number, int) and number not in {_CLOSED, _TIMEOUT}:
-        text = answer_text({"content": [{"type": "text", "text": str(error)}]})
+        text = answer_text({"content": [{"type": "text", "text": str(error)}]}, hidden=hidden)
         return ToolResult(text=text, ok=False, code="tool_failed")
     if number is None and not isinstance(error, OSError):
         words = f"Its answer cannot be read ({type(error).__name__}). It may have been done."

@@ -89,7 +89,8 @@ def answer_text(answer: Answer, *, hidden: Mapping[str, str] | None = None) -> s
     structured = answer.get("structuredContent")
     if not text.strip() and structured is not None:
         text = json.dumps(structured, ensure_ascii=False, indent=1)
-    for secret, name in (hidden or {}).items():
+    # The longest first: one secret may begin like another.
+    for secret, name in sorted((hidden or {}).items(), key=lambda pair: -len(pair[0])):
         text = text.replace(secret, f"[credential {name}]")
     # Cleaned before it is cut: what is cut would be counted with what nobody sees.
     return cut(readable(text), RESULT) or "(an empty answer)"

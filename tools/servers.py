@@ -119,7 +119,8 @@ class McpServers:
         for key in [key for key, each in self._open.items() if each.broken]:
             self._end(key)
         while len(self._open) >= MOST_OPEN:
-            self._end(min(self._open, key=lambda key: self._open[key].used_at))
+            # One that is being called only where all are: what came of its call would not be known.
+            self._end(min(self._open, key=lambda key: (self._open[key].busy > 0, self._open[key].used_at)))
         wanted = {credential: self.credentials[credential] for credential in server.credentials.values()}
         self._open[run, name] = connection = ServerConnection(name=name, config=server, credentials=wanted)
         return connection

@@ -6,8 +6,6 @@ every doubt is ``signature_invalid``. Consent is typed: a comment, a review text
 of them approves.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +20,7 @@ from approvals.errors import refusal
 from approvals.events import Notification, Topic
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused, Tier, value
+from domain.configuration import SHORTEST_SECRET, explained, signing_key
 from domain.decision import Choice
 from domain.text import OddJson, read_json
 
@@ -35,8 +34,6 @@ DELAYS: tuple[timedelta, ...] = (
 """Before the first attempt, the second, …; then the letter is dead."""
 
 JITTER = 0.1
-MIN_SECRET_BYTES = 24
-_PREFIX = "whsec_"
 
 
 @value
@@ -75,25 +72,6 @@ class Subscriptions:
     def named(self, name: str) -> WebhookEndpoint | None:
         """The endpoint, None when it was removed from the configuration."""
         return next((endpoint for endpoint in self.all if endpoint.name == name), None)
-
-
-def signing_key(secret: str) -> bytes:
-    """The bytes of a ``whsec_`` secret.
-
-    Raises:
-        Refused: ``hook_secret_invalid``: not base64, or shorter than 24 bytes.
-    """
-    try:
-        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not secret.startswith(_PREFIX) or len(key) < MIN_SECRET_BYTES:
-        raise Refused(
-            "A web hook secret must be whsec_ and base64 of at least 24 bytes.",
-            code="hook_secret_invalid",
-            hint='Make one with: echo "whsec_$(openssl rand -base64 32)"',
-        )
-    return key
 
 
 def due_again(attempts: int, now: datetime, random: float) -> datetime | None:
@@ -154,7 +132,7 @@ class Channel:
 
 def ensure_long_secret(secret: str) -> None:
     """Refuse a plain text secret of less than 24 bytes."""
-    if len(secret.encode()) < MIN_SECRET_BYTES:
+    if len(secret.encode()) < SHORTEST_SECRET:
         raise Refused(
             "A web hook secret must have at least 24 bytes.",
             code="hook_secret_invalid",
@@ -187,8 +165,7 @@ def consent_of(fields: Mapping[str, Any]) -> Consent:
     try:
         return _CONSENT.validate_python(dict(fields))
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise invalid_hook(what) from None
+        raise invalid_hook(explained(error)) from None
 
 
 def invalid_hook(why: str) -> Refused:

@@ -2,18 +2,16 @@
 
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, IPvAnyNetwork, TypeAdapter, ValidationError
+from pydantic import Field, IPvAnyNetwork
 
 from approvals.channels.base import Subscriptions, WebhookEndpoint
 from approvals.channels.inbound import Integration
 from approvals.channels.registry import renderer_of
 from domain import Refused, value
-from domain.identity import alike, respelled
-from domain.text import yaml_value
-
-_FILE = "file:"
+from domain.configuration import configured
+from domain.identity import alike, confusable, respelled
 
 
 @value
@@ -49,11 +47,13 @@ def load_connections(path: Path) -> Connections:
         Refused: ``connections_invalid`` or ``hook_secret_invalid``, with what to change.
     """
     try:
-        raw = yaml_value(path.read_text(encoding="utf-8")) or {}
-        connections = TypeAdapter(Connections).validate_python(_with_secrets(raw, path.parent))
+        connections = configured(
+            Connections,
+            path.read_text(encoding="utf-8"),
+            lambda name: (path.parent / name).read_text(encoding="utf-8"),
+        )
     except (OSError, ValueError) as error:
-        # ``from None``: pydantic's own error repeats what it was given, and that may be a secret.
-        raise _invalid(path, _without_values(error)) from None
+        raise _invalid(path, str(error)) from None
     for kind, names in (
         ("endpoint", [e.name for e in connections.notify.endpoints]),
         ("hook", [h.name for h in connections.hooks]),
@@ -73,26 +73,7 @@ def _lookalikes(hook: Integration) -> tuple[str, str] | None:
     for one, other in combinations(hook.members, 2):
         if hook.members[one] != hook.members[other] and not respelled(one, other) and alike(one, other):
             return one, other
-    members = sorted(set(hook.members.values()))
-    return next(((a, b) for a, b in combinations(members, 2) if not respelled(a, b) and alike(a, b)), None)
-
-
-def _with_secrets(node: Any, folder: Path) -> Any:
-    """The same, with ``file:`` references replaced by what the files hold."""
-    if isinstance(node, dict):
-        return {key: _with_secrets(part, folder) for key, part in node.items()}
-    if isinstance(node, list):
-        return [_with_secrets(part, folder) for part in node]
-    if isinstance(node, str) and node.startswith(_FILE):
-        return (folder / node.removeprefix(_FILE)).read_text(encoding="utf-8").strip()
-    return node
-
-
-def _without_values(error: Exception) -> str:
-    """What is wrong and where, without repeating what might be a secret."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-    return str(error) if isinstance(error, OSError) else "this is not YAML"
+    return confusable(hook.members.values())
 
 
 def _invalid(path: Path, why: str) -> Refused:

@@ -13,12 +13,12 @@ from approvals.channels.base import (
     ensure_one_matches,
     json_object,
     lowered,
-    signing_key,
     timestamp_of,
     untrusted,
     utf8_text,
 )
 from approvals.events import Notification
+from domain.configuration import signing_key
 
 
 def verify_standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> str:

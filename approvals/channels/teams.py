@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 from approvals.channels.base import (
-    MIN_SECRET_BYTES,
     Channel,
     Consent,
     consent_of,
@@ -32,6 +31,7 @@ from approvals.events import Notification
 from approvals.rendering import escape, one_line
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused
+from domain.configuration import SHORTEST_SECRET
 
 _COMMAND = re.compile(
     r"<at>[^<>]{1,100}</at>(?:&nbsp;|\s)*"
@@ -50,7 +50,7 @@ def ensure_teams_secret(secret: str) -> bytes:
         key = base64.b64decode(secret, validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if len(key) < MIN_SECRET_BYTES:
+    if len(key) < SHORTEST_SECRET:
         raise Refused(
             "The security token of a Teams webhook must be base64 of at least 24 bytes.",
             code="hook_secret_invalid",

@@ -9,11 +9,11 @@ from approvals.storage.tables import ballots, grants, kills, votes
 from domain.identity import person
 
 
-async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str) -> int:
+async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str, *, keep_words: bool = False) -> int:
     """Replace a person by ``pseudonym`` in every ballot of an organisation, inside the caller's transaction.
 
-    Their comments go, too. Returns how many ballots were touched. Ballots that still wait should be
-    cancelled first: a pseudonym can neither sign nor be told from another requester.
+    Their comments go, too, unless ``keep_words``: the name is only corrected. Returns how many ballots were touched.
+    Ballots that still wait should be cancelled first: a pseudonym can neither sign nor be told from another requester.
     """
     shaped = select(ballots.c.id, ballots.c.contributors).where(ballots.c.org == org, ballots.c.contributors != [])
     renamed = {
@@ -29,9 +29,13 @@ async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str) 
     rejected = select(votes.c.ballot).where(votes.c.person == who, votes.c.choice == "reject")
     hidden = hashlib.sha256(person(pseudonym).encode()).hexdigest()
     mine = and_(votes.c.person == who, votes.c.ballot.in_(ids))
-    for change in (
+    words = (
         update(ballots).where(ballots.c.id.in_(ids), ballots.c.id.in_(rejected)).values(feedback=""),
-        update(votes).where(mine).values(voter=pseudonym, person=hidden, comment=""),
+        update(votes).where(mine).values(comment=""),
+    )
+    for change in (
+        *(() if keep_words else words),
+        update(votes).where(mine).values(voter=pseudonym, person=hidden),
         update(ballots).where(ballots.c.org == org, ballots.c.requester == subject).values(requester=pseudonym),
         update(ballots).where(ballots.c.org == org, ballots.c.editor == subject).values(editor=pseudonym),
         update(grants).where(grants.c.org == org, grants.c.granted_by == subject).values(granted_by=pseudonym),

@@ -12,12 +12,11 @@ from langgraph.types import Command
 from langgraph_sdk import get_client, get_sync_client
 from typing_extensions import TypedDict
 
+from benchmarks.clients.sdk import TASK, outcomes
 from benchmarks.servers import Server
 
-TASK = {"task": {"text": "do it", "repo": "/nowhere", "accept": "true"}}
 SIGN = {"task": {"text": "sign it", "repo": "/nowhere", "accept": "true"}}
 APPROVE = {"decisions": [{"type": "approve"}]}
-TRIED_FOR_S = 30.0
 
 
 class ParentState(TypedDict, total=False):
@@ -142,14 +141,6 @@ CALLS: Mapping[str, Callable[[Remote], Awaitable[Any]]] = {
 
 async def tried(server: Server) -> dict[str, str]:
     """Each call, with what was wrong about it; empty: nothing."""
-    results: dict[str, str] = {}
     with get_sync_client(url=server.url, api_key=server.session) as sync_client:
         async with get_client(url=server.url, api_key=server.session) as client:
-            for name, call in CALLS.items():
-                try:
-                    async with asyncio.timeout(TRIED_FOR_S):
-                        answer = await call(Remote(RemoteGraph("coding", client=client, sync_client=sync_client)))
-                    results[name] = "" if answer not in (None, False, [], {}) else f"it gave {answer!r}"
-                except Exception as error:  # noqa: BLE001  whatever goes wrong is what is counted
-                    results[name] = f"{type(error).__name__}: {error}"[:200]
-    return results
+            return await outcomes(CALLS, CALLS, Remote(RemoteGraph("coding", client=client, sync_client=sync_client)))

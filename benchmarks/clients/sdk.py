@@ -8,7 +8,7 @@ import asyncio
 import inspect
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,15 +202,22 @@ def methods(client: LangGraphClient) -> list[str]:
 
 async def python(server: Server) -> dict[str, str]:
     """Each method of the Python SDK, with what was wrong about it; empty: nothing."""
-    results: dict[str, str] = {}
     async with get_client(url=server.url, api_key=server.session) as client:
-        for name in methods(client):
-            try:
-                async with asyncio.timeout(TRIED_FOR_S):
-                    answer = await CALLS[name](Tried(client))
-                results[name] = "" if answer not in (None, False, 0, [], {}) else f"it gave {answer!r}"
-            except Exception as error:  # noqa: BLE001  whatever goes wrong is what is counted
-                results[name] = f"{type(error).__name__}: {error}"[:200]
+        return await outcomes(methods(client), CALLS, Tried(client))
+
+
+async def outcomes(
+    names: Iterable[str], calls: Mapping[str, Callable[[Any], Awaitable[Any]]], on: Any
+) -> dict[str, str]:
+    """Each call by its name, with what was wrong about it; empty: nothing."""
+    results: dict[str, str] = {}
+    for name in names:
+        try:
+            async with asyncio.timeout(TRIED_FOR_S):
+                answer = await calls[name](on)
+            results[name] = "" if answer not in (None, False, 0, [], {}) else f"it gave {answer!r}"
+        except Exception as error:  # noqa: BLE001  whatever goes wrong is what is counted
+            results[name] = f"{type(error).__name__}: {error}"[:200]
     return results
 
 

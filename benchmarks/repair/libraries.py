@@ -17,15 +17,13 @@ from benchmarks.repair.case import Case, encoded
 from benchmarks.repair.folder import Folder
 from benchmarks.repair.mutation import Mutation
 from benchmarks.repair.mutator import Mutator
-from benchmarks.sdists import CACHE, fetched
+from benchmarks.sdists import CACHE, fetched, texts
 from domain import CommandRun
 
 _LIST = Path(__file__).parent / "suites" / "libraries.toml"
 _SEED = 20_261_121
 _CHECK_S = 90.0
 _OF_A_KIND = 8
-_LARGEST = 1_000_000
-"""Bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +51,7 @@ def cases(half: str = "") -> Iterator[Case]:
     for library in libraries():
         if half not in ("", library.half):
             continue
-        root = fetched(library.name, library.version, library.sha256)
-        # Everything that the tests may need; what is no text in UTF-8 survives the way there and back, see ``encoded``.
-        files = {
-            str(path.relative_to(root)): path.read_bytes().decode(errors="surrogateescape")
-            for path in sorted(root.rglob("*"))
-            if path.is_file() and path.stat().st_size < _LARGEST and "docs/" not in str(path.relative_to(root))
-        }
+        files = texts(fetched(library.name, library.version, library.sha256))
         for number, (path, mutation) in enumerate(asyncio.run(_killed(library, files, library.count))):
             broken = mutation.applied(files[path])
             line = files[path].split("\n")[mutation.line - 1].strip()

@@ -1,8 +1,8 @@
 """Bugs that people made or mended: one hunk of a release put back to what the release before had.
 
 The pairs of releases are those of ``tests/corpus/commits.toml``, without libraries that inform the engine. Each hunk of
-Pairs of releases are those of ``tests/corpus/commits.toml``, without libraries that inform the engine. Each hunk of
-was written: all are for judging, and say what is left of its numbers on changes that nobody made up.
+their Python sources is a case where the newer release's own tests notice it. None of them was looked at while the
+engine was written: all are for judging, and say what is left of its numbers on changes that nobody made up.
 """
 
 import ast
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from benchmarks.repair.case import Case
 from benchmarks.repair.libraries import libraries, tested
-from benchmarks.sdists import CACHE, fetched
+from benchmarks.sdists import CACHE, fetched, texts
 from domain.weakening import is_test
 from tests.worlds.commits import RealCommit, commits
 
@@ -64,7 +64,8 @@ def cases() -> Iterator[Case]:
 
 def _of(commit: RealCommit) -> Iterator[Case]:
     old, new = (
-        _texts(commit, version, sha) for version, sha in zip((commit.old, commit.new), commit.sha256, strict=True)
+        texts(fetched(commit.name, version, sha))
+        for version, sha in zip((commit.old, commit.new), commit.sha256, strict=True)
     )
     accept = f"python3 -m pytest -q -x {' '.join(commit.tests)}"
     every = [
@@ -105,15 +106,6 @@ async def _noticed(
             break
     note.write_text(json.dumps(noticed))
     return [every[place] for place in noticed]
-
-
-def _texts(commit: RealCommit, version: str, sha256: str) -> dict[str, str]:
-    root = fetched(commit.name, version, sha256)
-    return {
-        str(path.relative_to(root)): path.read_bytes().decode(errors="surrogateescape")
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.stat().st_size < 1_000_000 and "docs/" not in str(path.relative_to(root))
-    }
 
 
 def _bare(text: str) -> ast.Module:

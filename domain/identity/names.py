@@ -9,6 +9,7 @@ of ``i l 1 |`` or ``o 0``: nobody passes for either of them with one of those.
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from itertools import combinations
 
 from domain.identity.lookalikes import AMBIGUOUS, LOOKALIKES
 
@@ -56,6 +57,15 @@ def person(subject: str) -> str:
 def alike(one: str, other: str) -> bool:
     """Whether two names are one person's, or one could pass for the other. Symmetric; for keeping people out only."""
     return _alike(_folded(one), _folded(other))
+
+
+def confusable(names: Iterable[str]) -> tuple[str, str] | None:
+    """Two of these who are not one person, and of whom one could pass for the other: a reader would take them for one.
+
+    None: there are no such two.
+    """
+    pairs = combinations(sorted(set(names)), 2)
+    return next(((one, other) for one, other in pairs if alike(one, other) and not respelled(one, other)), None)
 
 
 def respelled(one: str, other: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from domain.configuration import explained
 from forges.inbound.events import (
     Asked,
     Closed,
@@ -34,7 +35,7 @@ def parsed(kind: str, headers: Mapping[str, str], payload: Any, hook: ForgeHook)
         return parse(headers, payload, mention=hook.mention, label=hook.label)
     except ValidationError as error:
         # Of an event: a number or a commit that is none.
-        raise invalid("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])) from None
+        raise invalid(explained(error, most=3)) from None
 
 
 __all__ = [

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from forges.contract import ForgeUser, Subject
+from forges.gitlab import is_bot
 from forges.inbound.events import (
     Asked,
     Closed,
@@ -39,9 +40,7 @@ class _User(PayloadPart):
 
     @property
     def person(self) -> ForgeUser:
-        # Project and group access tokens act as users of such names; nothing else in a payload tells them from people.
-        bot = self.username.startswith(("project_", "group_")) and "_bot" in self.username
-        return ForgeUser(id=str(self.id), login=self.username, bot=bot)
+        return ForgeUser(id=str(self.id), login=self.username, bot=is_bot(self.username))
 
 
 class _Project(PayloadPart):

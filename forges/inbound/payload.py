@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from domain.configuration import explained
 from domain.errors import Unprocessable
 from forges.contract import ForgeUser
 from forges.inbound.events import EventPlace, Voted
@@ -36,8 +37,7 @@ def read_part(shape: type[P], payload: Any) -> P:
     try:
         return shape.model_validate(payload)
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
-        raise invalid(what) from None
+        raise invalid(explained(error, most=3)) from None
 
 
 def invalid(why: str) -> Unprocessable:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import combinations
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
 from domain import Refused, value
+from domain.configuration import SHORTEST_SECRET
 from domain.errors import Forbidden
-from domain.identity import alike, respelled
+from domain.identity import confusable
 from domain.work import Delivery, Line, Name, Profile
 from forges.contract import ForgeUser, Permission
 from forges.inbound.events import Asked, Closed, EventPlace, Failed, ForgeEvent, Voted
@@ -17,8 +17,6 @@ from forges.inbound.events import Asked, Closed, EventPlace, Failed, ForgeEvent,
 OLDEST: Final = timedelta(days=3)
 """GitHub sends a delivery again for three days. What is older is somebody's copy."""
 AHEAD: Final = timedelta(minutes=5)
-SHORTEST_SECRET: Final = 24
-"""Bytes of a hook's secret."""
 OURS: Final = "signoff/"
 """How the branches begin that Signoff pushes."""
 RANKS: Final[tuple[Permission, ...]] = ("none", "read", "write", "admin")
@@ -153,10 +151,8 @@ def hooks_fault(hooks: Sequence[ForgeHook], forges: Mapping[str, str]) -> str:
             return f"hook {hook.name}: only GitHub's reactions can be votes"
         if short := [secret for secret in hook.secrets if len(secret.encode()) < SHORTEST_SECRET]:
             return f"hook {hook.name}: a secret has {len(short[0].encode())} bytes, {SHORTEST_SECRET} are needed"
-        members = sorted(set(hook.members.values()))
-        for one, other in combinations(members, 2):
-            if alike(one, other) and not respelled(one, other):
-                return f"hook {hook.name}: {one!a} and {other!a} could be taken for one another"
+        if pair := confusable(hook.members.values()):
+            return f"hook {hook.name}: {pair[0]!a} and {pair[1]!a} could be taken for one another"
     return ""
 
 

@@ -13,6 +13,7 @@ from models.clients import structured
 from models.dialects import text
 from models.dialects.blocks import ParsedBlock
 from models.dialects.fences import split
+from models.dialects.reading import checked
 
 _OUTPUTS = "outputs:"
 _EXAMPLE = (
@@ -81,11 +82,15 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
     commands, outputs = split_outputs([str(dict(part.values)["command"]) for part in whole if part.kind == "run"])
     done = next((dict(part.values) for part in whole if part.kind == "done"), None)
     if not edits and not commands and done is None:
+        nothing = _nothing(answer, prose, whole, lost=lost)
         use = next((dict(part.values) for part in whole if part.kind == "use" and not part.code), None)
-        if use is not None:
-            nothing = _nothing(answer, prose, whole, lost=lost)
-            return replace(nothing, use=UseAction(**use))
-        return _nothing(answer, prose, whole, lost=lost)
+        if use is None:
+            return nothing
+        action, wrong = checked("use", use)
+        if isinstance(action, UseAction):
+            return replace(nothing, use=action)
+        problem = f"The use block cannot be used: {wrong}."
+        return replace(nothing, problem=problem, example=_EXAMPLE, code="bad_arguments")
     message = "\n\n".join(str(line) for line in (done or {}).values() if line)
     notes = [part.problem for part in whole if part.problem]
     if lost:

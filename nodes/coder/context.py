@@ -164,12 +164,12 @@ def _binary(path: str) -> Refused:
 
 
 async def gather(
-    store: Store, run: str, tree: str, task: str, output: str, *, masker: Masker, indexes: IndexFolder | None = None
+    store: Store, run: str, tree: str, task: str, output: str, *, masker: Masker, indexes: IndexFolder
 ) -> tuple[str, tuple[str, ...]]:
     """Return the context as text and what it cites: instructions of the repository, passages (``path:start-end``)."""
     files = TreeFiles(store, run, tree, masker)
     paths = await files.files()
-    index = (indexes or IndexFolder()).of(store.pinned(run).repo)
+    index = indexes.of(store.pinned(run).repo)
     passages = await Finder(files, index=index).find(f"{task}\n{output[-4_000:]}", budget_tokens=CONTEXT_TOKENS)
     listing = masker.text("\n".join(paths[:LISTED])) + (
         "" if len(paths) <= LISTED else f"\n… and {len(paths) - LISTED} more"
@@ -214,14 +214,14 @@ async def news(
     known: str,
     *,
     masker: Masker,
-    indexes: IndexFolder | None = None,
+    indexes: IndexFolder,
 ) -> str:
     """What the second tree has for ``query`` that ``known``, the context of the first one, does not say.
 
     The context itself stays as it was: a prompt that begins like the last one is in the server's cache.
     """
     changed = await store.changed(run, *trees)
-    index = (indexes or IndexFolder()).of(store.pinned(run).repo)
+    index = indexes.of(store.pinned(run).repo)
     finder = Finder(TreeFiles(store, run, trees[1], masker), index=index)
     passages = await finder.find(query, hints=changed[:LISTED], budget_tokens=NEWS_TOKENS)
     fresh = _rendered([passage for passage in passages if passage.text not in known])

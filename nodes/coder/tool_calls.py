@@ -16,8 +16,13 @@ from nodes._events import announce
 from nodes._rating import denied, rate, ruled
 from nodes.coder.changes import ChangeRunner, refused
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
-from nodes.coder.transcript import cut_output
+from nodes.coder.transcript import cut_output, with_result
 from tools import OfferedTool, PreparedCall, ToolResult, ToolServers, framed, shown_offers
+
+_LOST = (
+    "This call was begun, and then the process stopped: what came of it is not known. It was not made again. Look "
+    "whether it was done, with a tool that reads, before you decide what to do."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +78,7 @@ class ToolCalls:
                 "A call of a tool was begun before, and what came of it is not known.",
                 code="tool_outcome_unknown",
             )
-            return await self._saved(state, with_outcome_lost(attempt))
+            return await self._saved(state, with_result(attempt, _LOST, ok=False, code="tool_outcome_unknown"))
         try:
             call = await self.servers.prepared(state["run"], state["org"], action.server, action.tool)
         except SignoffError as error:  # nothing was sent, and the approval is as good as before
@@ -123,7 +128,8 @@ class ToolCalls:
     ) -> ExecuteUpdate:
         """The turn with the answer. From now on the run has read text from outsiders."""
         result = await self.called(state, call, action)
-        update = await self._saved(state, with_answer(attempt, call.offer.name, result))
+        words = framed(call.offer.name, cut_output(result.text))
+        update = await self._saved(state, with_result(attempt, words, ok=result.ok, code=result.code))
         return {**update, "task": replace(state["task"], outside=True)}
 
     async def called(self, state: ExecuteInput, call: PreparedCall, action: UseAction) -> ToolResult:
@@ -174,22 +180,3 @@ def action_of(offer: OfferedTool, action: UseAction) -> Action:
         target=f"MCP server {offer.server}",
         content=offer.pin,
     )
-
-
-def with_answer(attempt: Attempt, name: str, result: ToolResult) -> Attempt:
-    """The attempt with what the coder reads of an answer."""
-    turn = attempt.turn
-    assert turn is not None  # noqa: S101  only a turn calls a tool
-    words = framed(name, cut_output(result.text))
-    return replace(attempt, turn=replace(turn, result=words, ok=result.ok, code=result.code))
-
-
-def with_outcome_lost(attempt: Attempt) -> Attempt:
-    """The attempt with what the coder is told of a call that may have been made."""
-    turn = attempt.turn
-    assert turn is not None  # noqa: S101  only a turn calls a tool
-    words = (
-        "This call was begun, and then the process stopped: what came of it is not known. It was not made again. Look "
-        "whether it was done, with a tool that reads, before you decide what to do."
-    )
-    return replace(attempt, turn=replace(turn, result=words, ok=False, code="tool_outcome_unknown"))

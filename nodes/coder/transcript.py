@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from domain import CommandRun
 from domain.coder import (
@@ -116,3 +117,11 @@ def key_facts(turns: Sequence[CoderTurn]) -> tuple[str, ...]:
         (changing if isinstance(turn.action, EditAction | DoneAction | UseAction) else looking).append(line)
     room = max(0, FACTS - len(changing))
     return (*changing[-FACTS:], *(looking[-room:] if room else ()))
+
+
+def with_result(attempt: Attempt, result: str, *, ok: bool = True, code: str = "") -> Attempt:
+    """The attempt with what its turn came to, in words for the coder."""
+    turn = attempt.turn
+    assert turn is not None  # noqa: S101  every attempt of the loop is a turn
+    turn = replace(turn, result=result[:60_000], ok=ok and turn.ok, code=code or turn.code)
+    return replace(attempt, turn=turn)

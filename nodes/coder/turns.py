@@ -35,7 +35,7 @@ from nodes.coder.edits import fitted
 from nodes.coder.single import opening
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
 from nodes.coder.tool_calls import ToolCalls
-from nodes.coder.transcript import cut_output, key_facts, subject_of
+from nodes.coder.transcript import cut_output, key_facts, subject_of, with_result
 from sandbox import Deliverable
 
 
@@ -147,15 +147,15 @@ class CoderLoop:
                     change = CodeChange(cmd_instructions=(command,))
                 except ValidationError:
                     why = "The command is longer than 2,000 characters: write a script with an edit, and run that."
-                    attempt = _failed(attempt, why, "command_too_long")
+                    attempt = with_result(attempt, why, ok=False, code="command_too_long")
                     return await self.changes.saved(state, None, [attempt], state["spent"])
                 return await self._carry_out(state, attempt, change)
             case EditAction(edits=edits):
                 edit = await fitted(self.trees, state, edits)
                 if not edit.nothing:
-                    attempt = _with_result(attempt, edit.explanation, ok=edit.problems == 0)
+                    attempt = with_result(attempt, edit.explanation, ok=edit.problems == 0)
                     return await self._carry_out(state, attempt, edit.change)
-                attempt = _failed(attempt, edit.explanation, "edit_does_not_apply")
+                attempt = with_result(attempt, edit.explanation, ok=False, code="edit_does_not_apply")
             case DoneAction() as action:
                 work = await self.changes.open(state)
                 change = CodeChange(commit_message=action.message, notes=action.notes)
@@ -184,8 +184,9 @@ class CoderLoop:
             else:
                 seen = await files.explorer.search(action.query, action.where, action.how)
         except Refused as error:
-            return _failed(attempt, f"{error.message} {error.hint}".strip(), error.stable_code)
-        return _with_result(attempt, cut_output(seen))
+            words = f"{error.message} {error.hint}".strip()
+            return with_result(attempt, words, ok=False, code=error.stable_code)
+        return with_result(attempt, cut_output(seen))
 
     async def _carry_out(self, state: ExecuteInput, attempt: Attempt, change: CodeChange) -> ExecuteUpdate:
         """Rate a change and do it, or let it wait for its signature."""
@@ -207,15 +208,3 @@ class CoderLoop:
             if waiting is not None:
                 return waiting
         return await self.changes.saved(state, work, [attempt], state["spent"])
-
-
-def _with_result(attempt: Attempt, result: str, *, ok: bool = True) -> Attempt:
-    turn = attempt.turn
-    assert turn is not None  # noqa: S101  every attempt of this loop is a turn
-    return replace(attempt, turn=replace(turn, result=result[:60_000], ok=ok and turn.ok))
-
-
-def _failed(attempt: Attempt, result: str, code: str) -> Attempt:
-    turn = attempt.turn
-    assert turn is not None  # noqa: S101  every attempt of this loop is a turn
-    return replace(attempt, turn=replace(turn, result=result[:60_000], ok=False, code=code))

@@ -225,6 +225,11 @@ class CodeIndex:
 
     def _forget_own(self) -> None:
         self._ids = {version: file for version, file in self._ids.items() if file not in self._own}
+        # Their ids are given anew: nothing of the files that had them may be taken for those that get them.
+        for file in self._own:
+            self._lengths.pop(file, None)
+            self._skipped.pop(file, None)
+            self._kept_bytes -= self._kept.pop(file, (None, 0))[1]
         self._own.clear()
         self._segment = Segment()
         self._tree = None
@@ -311,8 +316,8 @@ class CodeIndex:
         return records
 
     def _keep(self, file: int, record: Indexed, size: int) -> None:
+        self._kept_bytes += size - self._kept.pop(file, (None, 0))[1]
         self._kept[file] = record, size
-        self._kept_bytes += size
         while self._kept_bytes > self.most_records and len(self._kept) > 1:
             _, (_, dropped) = self._kept.popitem(last=False)
             self._kept_bytes -= dropped

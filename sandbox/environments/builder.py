@@ -119,7 +119,7 @@ class EnvironmentBuilder:
             size = await self._sent(workspace, archive)
         finally:
             await workspace.close()
-        output = "" if ran is None or ran.ok else setup.tail_of(ran)
+        output = "" if ran is None or ran.ok else _tail(ran, self.credentials)
         return BuildReport(
             steps=(*results, *more),
             collected=ran is None or ran.ok,
@@ -134,10 +134,10 @@ class EnvironmentBuilder:
         argv = ["python3", "-I", "-S", "-c", environment_script(), "collect"]
         collected = await workspace.run(argv, cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=_TIDY_S)
         if not collected.ok:
-            raise failed("its files could not be collected", _text(collected)[-TAIL:])
+            raise failed("its files could not be collected", _tail(collected, self.credentials))
         ran = await workspace.run(["sh", "-c", _PACK], cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=_SEND_S)
         if not ran.ok:
-            raise failed("it could not be packed", _text(ran)[-TAIL:])
+            raise failed("it could not be packed", _tail(ran, self.credentials))
         sent, left = archive.with_suffix(".sent"), self.most_bytes + (64 << 20)
         try:
             with sent.open("wb") as file:
@@ -178,11 +178,12 @@ class _Setup:
             if ran.ok:
                 return StepResult(title=step.title, ok=True, seconds=time.monotonic() - began, reason=step.reason)
             # The first way is the right one: its failure says more than those of others.
-            output = output or self.tail_of(ran)
+            output = output or _tail(ran, self._credentials)
         if step.needed:
             if _NOTHING_THERE in output:  # pip says nothing louder of an index that wants a login
                 async with self._logged_in() as variables:
-                    output += self.tail_of(await self._run(step.commands[0].replace(" --quiet ", " -vv "), variables))
+                    ran = await self._run(step.commands[0].replace(" --quiet ", " -vv "), variables)
+                output += _tail(ran, self._credentials)
             hosts = [each.host for each in self._credentials.logins]
             if (host := unauthorized_host(output, hosts)) is not None:
                 raise _unauthorized(host, output, known=host in hosts)
@@ -198,7 +199,7 @@ class _Setup:
             return None, ()
         ran, tried = await self._run(self._recipe.check), set[str]()
         for _ in range(ROUNDS if "python" in self._recipe.languages else 0):
-            faults = environment_faults(self._text(ran), (), self._recipe.declared) if not ran.ok else ()
+            faults = environment_faults(_text(ran, self._credentials), (), self._recipe.declared) if not ran.ok else ()
             wanted = {each.package for each in faults if each.kind in {"module", "plugin"} and each.package} - tried
             if not wanted:
                 break
@@ -233,13 +234,6 @@ class _Setup:
             return (await self._workspace.read(f"{self._folder}/.npmrc", limit=1 << 16)).decode(errors="replace")
         return ""
 
-    def tail_of(self, ran: CommandRun) -> str:
-        """The end of what a command printed, as it may be shown."""
-        return self._text(ran)[-TAIL:]
-
-    def _text(self, ran: CommandRun) -> str:
-        return self._credentials.masker.text(_text(ran)) if self._credentials.logins else _text(ran)
-
     async def _run(self, command: str, variables: Mapping[str, str] | None = None) -> CommandRun:
         left = self._ends - time.monotonic()
         if left <= 0:
@@ -248,7 +242,7 @@ class _Setup:
             f"cd {quoted([self._folder])} && {command}", timeout_s=left, env={**self._variables(), **(variables or {})}
         )
         if ran.ended == "timeout":
-            raise _timeout(self.tail_of(ran))
+            raise _timeout(_tail(ran, self._credentials))
         return ran
 
     def _variables(self) -> Mapping[str, str]:
@@ -267,8 +261,13 @@ class _Setup:
         }
 
 
-def _text(ran: CommandRun) -> str:
-    return f"{ran.stdout.text()}\n{ran.stderr.text()}".strip()
+def _text(ran: CommandRun, credentials: Credentials) -> str:
+    """What a command printed, as it may be shown: one without a login may print what an earlier one left, too."""
+    return credentials.masked(f"{ran.stdout.text()}\n{ran.stderr.text()}".strip())
+
+
+def _tail(ran: CommandRun, credentials: Credentials) -> str:
+    return _text(ran, credentials)[-TAIL:]
 
 
 def failed(why: str, output: str) -> Refused:

@@ -60,9 +60,12 @@ class Credentials:
     logins: tuple[IndexCredential, ...] = ()
 
     @cached_property
-    def masker(self) -> Masker:
-        """Hides them in what is printed."""
+    def _masker(self) -> Masker:
         return Masker(known=dict.fromkeys(self._texts(), "index credential"))
+
+    def masked(self, text: str) -> str:
+        """What was printed, without them."""
+        return self._masker.text(text) if self.logins else text
 
     @cached_property
     def needles(self) -> tuple[bytes, ...]:

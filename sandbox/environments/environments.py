@@ -325,7 +325,7 @@ class Environments:
 
     def _remembered(self, key: str, recipe: Recipe, base: BaseImage, began: float, error: Refused) -> Setup:
         why = (error.stable_code, error.message, error.hint)
-        if why[0] not in ABOUT_LOGINS:  # a login may be mended at once
+        if why[0] not in ABOUT_LOGINS:
             write_text(self._record(key), json.dumps({"code": why[0], "message": why[1], "hint": why[2]}))
         return self._failed(key, recipe, base, time.monotonic() - began, why)
 

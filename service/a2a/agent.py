@@ -6,6 +6,7 @@ question, and a signature is given at the link, logged in, never by a message.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from a2a.utils.errors import (
     TaskNotFoundError,
     UnsupportedOperationError,
 )
+from a2a.utils.task import validate_page_size
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -34,7 +36,7 @@ from domain.errors import Conflict, Forbidden, Missing, Unauthenticated
 from service import report
 from service.auth.principal import Principal
 from service.errors import refuse
-from service.mcp.tools import Cancel, McpTools, ShowRun, StartTask, Wait
+from service.mcp.tools import Cancel, McpTools, StartTask, Wait, details
 from service.runs.runs import FINAL, RunState, Status
 from service.wiring.server import ServerContext
 
@@ -150,8 +152,9 @@ class TaskAgent(RequestHandler):
             run = await self._taken(principal, params)
         except SignoffError as error:
             raise refused(error) from error
-        async for event in self._followed(principal, run):
-            yield event
+        async with aclosing(self._followed(principal, run)) as events:
+            async for event in events:
+                yield event
 
     @override
     async def on_subscribe_to_task(
@@ -165,8 +168,9 @@ class TaskAgent(RequestHandler):
                 raise refuse("job_state", f"Task {row.id} ended: it is {row.status}.", hint="Read it: GetTask.")
         except SignoffError as error:
             raise refused(error) from error
-        async for event in self._followed(principal, row.id):
-            yield event
+        async with aclosing(self._followed(principal, row.id)) as events:
+            async for event in events:
+                yield event
 
     @override
     async def on_get_task(self, params: pb.GetTaskRequest, context: ServerCallContext) -> pb.Task | None:
@@ -182,10 +186,15 @@ class TaskAgent(RequestHandler):
             principal.need("runs:read")
         except SignoffError as error:
             raise refused(error) from error
-        size = min(params.page_size or PAGE, PAGE)
-        rows = await self.at.application.engine.runs.list(org=principal.org, limit=size)
-        wanted = [row for row in rows if not params.context_id or row.id == params.context_id]
-        states = {row.id: await self._state(row.id, row.status) for row in wanted}
+        if params.HasField("page_size"):
+            validate_page_size(params.page_size)
+        size, runs = min(params.page_size or PAGE, PAGE), self.at.application.engine.runs
+        if params.context_id:  # a context is one task
+            row = await runs.exactly(params.context_id, org=principal.org)
+            rows = [] if row is None else [row]
+        else:
+            rows = await runs.list(org=principal.org, limit=size)
+        states = {row.id: await self._state(row.id, row.status) for row in rows}
         tasks = [
             pb.Task(id=run, context_id=run, status=pb.TaskStatus(state=state))
             for run, state in states.items()
@@ -207,6 +216,9 @@ class TaskAgent(RequestHandler):
 
     async def _taken(self, principal: Principal, params: pb.SendMessageRequest) -> str:
         """The run of a message: a new one, or the one that it answers or goes on with."""
+        # Both before anything is begun: its answer is the task, and who may not read that would send it again.
+        principal.need("runs:write")
+        principal.need("runs:read")
         message = params.message
         if params.configuration.HasField("task_push_notification_config"):
             raise PushNotificationNotSupportedError
@@ -240,13 +252,14 @@ class TaskAgent(RequestHandler):
 
     async def _followed(self, principal: Principal, run: str) -> AsyncGenerator[Event]:
         """The task, a status for each line of its progress, and where it came to rest its artifacts and last status."""
-        lines: asyncio.Queue[str | None] = asyncio.Queue(1_000)
+        # Without a bound but the time: who is cancelled while it waits for room never ends.
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
 
         async def work() -> None:
             try:
                 await self._rests(principal, run, lines.put)
             finally:
-                await lines.put(None)
+                lines.put_nowait(None)
 
         try:
             first = await self._task(principal, run, artifacts=False)
@@ -293,7 +306,7 @@ class TaskAgent(RequestHandler):
             id=run,
             context_id=run,
             status=pb.TaskStatus(state=state, message=spoken(run, words) if words else None, timestamp=_now()),
-            artifacts=await self._artifacts(principal, standing) if artifacts else [],
+            artifacts=await self._artifacts(standing) if artifacts else [],
             metadata=metadata,
         )
 
@@ -305,14 +318,14 @@ class TaskAgent(RequestHandler):
                 return pb.TASK_STATE_CANCELED
         return STATES[status]
 
-    async def _artifacts(self, principal: Principal, standing: RunState) -> list[pb.Artifact]:
+    async def _artifacts(self, standing: RunState) -> list[pb.Artifact]:
         """The diff so far, and what proves it."""
         made: list[pb.Artifact] = []
         if diff := (await self.tools.diff_of(standing))[:MOST_DIFF]:
             part = pb.Part(text=diff, media_type="text/x-diff", filename="change.diff")
             made.append(pb.Artifact(artifact_id="diff", name="The change", parts=[part]))
-        shown = await self.tools.show(principal, ShowRun(run=standing.run.id))
-        proof = {key: shown.get(key) for key in ("plan", "evidence", "findings", "proof", "delivered")}
+        shown = details(standing)
+        proof = {key: shown[key] for key in ("plan", "evidence", "findings", "proof", "delivered")}
         if any(proof.values()):
             part = pb.Part(data=ParseDict(proof, Value()), media_type="application/json")
             made.append(pb.Artifact(artifact_id="evidence", name="The evidence", parts=[part]))
@@ -322,17 +335,9 @@ class TaskAgent(RequestHandler):
     async def on_create_task_push_notification_config(self, params: Any, context: ServerCallContext) -> NoReturn:
         raise PushNotificationNotSupportedError
 
-    @override
-    async def on_get_task_push_notification_config(self, params: Any, context: ServerCallContext) -> NoReturn:
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_list_task_push_notification_configs(self, params: Any, context: ServerCallContext) -> NoReturn:
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_delete_task_push_notification_config(self, params: Any, context: ServerCallContext) -> NoReturn:
-        raise PushNotificationNotSupportedError
+    on_get_task_push_notification_config = on_create_task_push_notification_config
+    on_list_task_push_notification_configs = on_create_task_push_notification_config
+    on_delete_task_push_notification_config = on_create_task_push_notification_config
 
     @override
     async def on_get_extended_agent_card(self, params: Any, context: ServerCallContext) -> NoReturn:

@@ -13,13 +13,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from service.auth.principal import Principal
+from service.mcp.http import CALLER, until_stopped
 from service.wiring.server import ServerContext
 
 if TYPE_CHECKING:
     from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
-
-CALLER = "signoff.principal"
-"""Where the caller stands in an ASGI scope, and in the SDK's context of a call."""
 
 
 @dataclass(slots=True)
@@ -37,11 +35,6 @@ class A2aEndpoint:
         if self._made is None:
             self._made = await asyncio.to_thread(new_dispatcher, self.at)
         return self._made
-
-
-def open_a2a(at: ServerContext, stopping: asyncio.Event) -> A2aEndpoint:
-    """The endpoint of a server."""
-    return A2aEndpoint(at, stopping)
 
 
 def new_dispatcher(at: ServerContext) -> "tuple[JsonRpcDispatcher, dict[str, Any]]":
@@ -89,13 +82,4 @@ class A2aResponse(Response):
             response = await dispatcher.handle_requests(self.request)
             await response(scope, receive, send)
 
-        answering = asyncio.ensure_future(answer())
-        stopping = asyncio.ensure_future(self.endpoint.stopping.wait())
-        try:
-            await asyncio.wait({answering, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if answering.done():
-                await answering
-        finally:
-            for each in (answering, stopping):
-                each.cancel()
-            await asyncio.gather(answering, stopping, return_exceptions=True)
+        await until_stopped(answer(), self.endpoint.stopping)

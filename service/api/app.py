@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 
-from service.a2a.http import A2aResponse, agent_card, open_a2a
+from service.a2a.http import A2aEndpoint, A2aResponse, agent_card
 from service.api import (
     approvals,
     confirm_page,
@@ -41,7 +41,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with opening() as context, open_mcp(context, app.state.stopping) as app.state.mcp:
-            app.state.context, app.state.a2a = context, open_a2a(context, app.state.stopping)
+            app.state.context, app.state.a2a = context, A2aEndpoint(context, app.state.stopping)
             yield
 
     app = FastAPI(

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from domain import Refused
+from domain.configuration import explained
 from service.api.dependencies import Reader, Runner, TheContext, answer
 from service.api.runs import EVENT_STREAM, disconnected
 from service.auth.principal import Principal
@@ -211,8 +212,7 @@ def _read(model: type[Params], params: dict[str, Any]) -> Params:
     try:
         return model.model_validate(params)
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise NoCommand("invalid_argument", what) from error
+        raise NoCommand("invalid_argument", explained(error)) from error
 
 
 class InputInject(BaseModel):

@@ -76,7 +76,8 @@ async def get(principal: Reader, at: TheContext, thread_id: str, run_id: str) ->
     """One run; the thread's newest, once it paused or ended, with its output, as waiting for it gives it."""
     turn = await at.turn_of(run_id, principal.org, thread=thread_id)
     document = run_document(turn)
-    if not turn.open and (await at.turns.of(turn.thread, limit=1))[0].id == turn.id:
+    # It may have been deleted in between, and nothing is the newest then.
+    if not turn.open and [each.id for each in await at.turns.of(turn.thread, limit=1)] == [turn.id]:
         document["output"] = await result(at, turn)
     return answer(document)
 

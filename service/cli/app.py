@@ -73,6 +73,7 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
         "cli.models", "prompts_app", "What the planner, the coder and the reviewer are told, in which versions."
     ),
     "bench": CommandEntry("bench.cli", "app", "Measure strategies and models on small bugs."),
+    "people": CommandEntry("people.cli", "app", "What is kept about a person: export, rename, erase."),
     "audit": CommandEntry("cli.audit", "app", "Verify and export the tamper-evident record."),
     "sandbox": CommandEntry("cli.sandbox", "app", "Test the sandbox on this host."),
     "models": CommandEntry(

@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from approvals.storage import forget
-from database import erasing
-from domain import Refused
 from service import report
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
+from service.people import cli as people
 from service.settings import read_settings
 from service.wiring.application import open_application
 
@@ -89,24 +87,5 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; there is no way back.")] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Forget a person: destroy their key, and put a pseudonym where their name stood. The chain still verifies."""
-    if not yes:
-        typer.confirm(f"Forget {subject} for good?", abort=True, err=True)
-
-    async def work() -> None:
-        async with open_application(read_settings()) as application, erasing(application.audit.engine) as connection:
-            ref = await application.audit.erase(connection, application.org, subject)
-            if ref is None:
-                raise Refused(
-                    f"The record knows no {subject!r}.",
-                    code="subject_unknown",
-                    hint="See who is in it: signoff audit export",
-                )
-            # In one transaction: a name that is gone from the record must not stay in its ballots.
-            touched = await forget(connection, application.org, subject, ref)
-        if as_json:
-            print_json({"pseudonym": ref, "ballots": touched})
-        else:
-            out().print(f"forgotten: {subject} is {ref} now, in the record and in {touched} ballots")
-
-    run_async(work, as_json=as_json)
+    """Forget a person: as `signoff people erase`, which see."""
+    people.erase(subject, yes=yes, as_json=as_json)

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, cast
 
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
 from approvals.storage import StoredOutbox
@@ -130,11 +131,10 @@ def list_letters(
             return
         table = Table(Column("letter", min_width=36), "about", "to", "state", "tries", "next", "error", box=None)
         for item in items:
-            to, due = harmless(item.endpoint or item.url), f"{item.due_at:%m-%d %H:%M}"
             # What an endpoint is called and answered comes from outside.
-            table.add_row(
-                item.id, item.letter.topic, to, item.state, str(item.attempts), due, harmless(item.error[:60])
-            )
+            to, error = (escape(harmless(each)) for each in (item.endpoint or item.url, item.error[:60]))
+            due = f"{item.due_at:%m-%d %H:%M}"
+            table.add_row(item.id, item.letter.topic, to, item.state, str(item.attempts), due, error)
         out().print(table if items else "There are no letters.")
 
     run_async(work, as_json=as_json)

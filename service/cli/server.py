@@ -277,8 +277,8 @@ def tools(
             allowed = offer.tool in each.allowed
             state = each.wrong.get(offer.tool, "allowed") if allowed else "not allowed"
             rated = f", {offer.rule.tier}{', reads' if offer.rule.reads else ''}" if allowed else ""
-            about = " ".join(readable(offer.description).split())
-            line = f"  {escape(offer.tool)}: [i]{state}{rated}[/]\n    {escape(about)}\n    pin: {offer.pin}"
+            name, about = (escape(" ".join(readable(text).split())) for text in (offer.tool, offer.description))
+            line = f"  {name}: [i]{state}{rated}[/]\n    {about}\n    pin: {offer.pin}"
             out().print(line, highlight=False, soft_wrap=True)
         for tool in [tool for tool, code in each.wrong.items() if code == "tool_gone"]:
             out().print(f"  {escape(tool)}: [i]tool_gone[/]", highlight=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from domain import Budget, Refused, Task
 from domain.identity import ensure_no_credential
@@ -117,9 +118,10 @@ def search(
         print_json(answer.document())
         return
     for passage in answer.passages:
-        out().print(f"[bold]{harmless(passage.cite)}[/]  [dim]{harmless(passage.why)}[/]", highlight=False)
+        cite, why = (escape(harmless(each)) for each in (passage.cite, passage.why))
+        out().print(f"[bold]{cite}[/]  [dim]{why}[/]", highlight=False)
         for number, line in enumerate(passage.text.split("\n"), passage.start_line):
-            out().print(f"[dim]{number:>6}[/] {harmless(line)}", highlight=False, soft_wrap=True)
+            out().print(f"[dim]{number:>6}[/] {escape(harmless(line))}", highlight=False, soft_wrap=True)
         out().print()
     left = ", ".join(f"{count:,} {reason}" for reason, count in answer.skipped.items())
     counted = (

@@ -4,10 +4,10 @@ A letter of the outbox like any other: written with the change of the ballot, se
 makes of several sendings one comment. It shows and links; words and reactions below it are the business of the votes.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from approvals import Ballots, Notification
+from approvals import Ballot, Ballots, Notification, one_line, parts
 from domain import Task
 from forges import ForgeAddress, Forges, Subject, approval_comment
 from sandbox import Delivered
@@ -40,18 +40,29 @@ class ForgeApprovals:
         if place is None or not self.forges.may_publish(place.address):
             return
         ballot = await self.ballots.get(letter.ballot, letter.org)
-        text = approval_comment(
-            ballot.action,
-            ballot.risk,
-            ballot=ballot.id,
-            digest=ballot.action_digest,
-            state=ballot.state,
-            humans=ballot.requirement.humans,
-            link=self.link(letter),
-            voters=tuple(f"{vote.voter}: {vote.choice}" for vote in ballot.votes),
-        )
+        voters = tuple(f"{vote.voter}: {vote.choice}" for vote in ballot.votes)
+        text = ballot_comment(ballot, state=ballot.state, link=self.link(letter), voters=voters)
         forge = self.forges.named(place.address.forge)
         await forge.comment(place.address.path, place.subject, place.number, text, key=f"approval-{ballot.id}")
+
+
+def ballot_comment(ballot: Ballot, *, state: str, link: str = "", voters: Sequence[str] = ()) -> str:
+    """What a forge is shown of a ballot: every part of the action that is digested, and nothing in it can hide."""
+    shown = [
+        (name, "\n".join("".join(piece.text for piece in line.pieces) for line in lines))
+        for name, lines in parts(ballot.action)
+    ]
+    return approval_comment(
+        shown,
+        tier=ballot.risk.tier,
+        reasons=[one_line(f"{reason.tier}: {reason.message}") for reason in ballot.risk.reasons],
+        ballot=ballot.id,
+        digest=ballot.action_digest,
+        state=state,
+        humans=ballot.requirement.humans,
+        link=link,
+        voters=voters,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

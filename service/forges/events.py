@@ -125,9 +125,9 @@ class ForgeEvents:
             return _event((await conn.execute(select(FORGE_EVENTS).where(_E.id == id_))).mappings().one())
 
     async def due(self) -> Sequence[ReceivedEvent]:
-        """What is to be done or answered now, in the order in which it came. Who is led by another one waits for it."""
+        """What is to be done or answered now, what waits longest first. Who is led by another one waits for it."""
         open_ = and_(_E.state != "done", _E.due_at <= self.clock(), (_E.leader.is_(None)) | (_E.state == "working"))
-        query = select(FORGE_EVENTS).where(open_).order_by(_E.received_at, _E.id).limit(AT_ONCE)
+        query = select(FORGE_EVENTS).where(open_).order_by(_E.due_at, _E.received_at, _E.id).limit(AT_ONCE)
         async with reading(self.engine) as conn:
             return [_event(row) for row in (await conn.execute(query)).mappings()]
 
@@ -140,14 +140,13 @@ class ForgeEvents:
             _E.subject == event.subject,
             _E.state == "waiting",
             _E.leader.is_(None),
+            _E.asked.is_(None),
             _E.turn.is_(None),
             _E.id != event.id,
         )
         query = select(FORGE_EVENTS).where(alike).order_by(_E.received_at, _E.id).limit(AT_ONCE)
         async with reading(self.engine) as conn:
-            rows = [_event(row) for row in (await conn.execute(query)).mappings()]
-        # SQL's null and JSON's are told apart differently by the two databases.
-        return [row for row in rows if row.asked is None]
+            return [_event(row) for row in (await conn.execute(query)).mappings()]
 
     async def plan(self, event: ReceivedEvent, asked: dict[str, Any], thread: str, led: Sequence[str]) -> ReceivedEvent:
         """Write down what will be asked, where, and with which others, before it is.

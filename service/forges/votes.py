@@ -12,9 +12,9 @@ from typing import Final
 from approvals import Ballot, Decision, Voter, Voting, refusal
 from approvals.contract import People
 from domain import TIERS, Refused
-from forges import Forge, ForgeUser, approval_comment, key_of
+from forges import CUT, Forge, ForgeUser, key_of
 from forges.inbound import ForgeHook
-from service.forges.approvals import ForgePlace
+from service.forges.approvals import ForgePlace, ballot_comment
 
 REACTIONS: Final = {"-1": "reject", "+1": "approve"}
 """Vetoes are counted first."""
@@ -56,11 +56,13 @@ class ForgeVotes:
         ``ensure_may`` raises ``Refused`` for a member who may nothing here any more.
         """
         ballot = await self.voting.ballots.get(ballot_id, hook.org)
+        if ballot.state != "pending":
+            return
         path, ours = place.address.path, await forge.whoami()
         comments = await forge.comments(path, place.subject, place.number)
         key = f"approval-{ballot.id}"
         comment = next((each for each in comments if each.author.id == ours.id and key_of(each.body) == key), None)
-        if ballot.state != "pending" or comment is None or not shows(comment.body, ballot):
+        if comment is None or not shows(comment.body, ballot):
             return
         pressed = await forge.reactions(path, place.subject, place.number, comment)
         for content, choice in REACTIONS.items():
@@ -78,16 +80,13 @@ class ForgeVotes:
 
 
 def shows(body: str, ballot: Ballot) -> bool:
-    """Whether a comment is the one that was written for a ballot, but for its link and who signed meanwhile. Pure."""
-    written = approval_comment(
-        ballot.action,
-        ballot.risk,
-        ballot=ballot.id,
-        digest=ballot.action_digest,
-        state="pending",
-        humans=ballot.requirement.humans,
-        link="",
-    )
+    """Whether a comment is the one that was written for a ballot, but for its link and who signed meanwhile. Pure.
+
+    One that has room for a part of the action only shows no ballot.
+    """
+    written = ballot_comment(ballot, state="pending")
+    if CUT in written:
+        return False
     head, _, rest = written.partition("\n\n")
     middle, _, tail = rest.rpartition("\n\n")
     if not body.startswith(head):

@@ -276,6 +276,8 @@ class ForgeWorker:
         place = forge_place(standing.run.task, standing.values.get("published"))
         if "reaction" not in hook.votes or standing.ballot is None or place is None or event.leader is not None:
             return
+        if place.address.forge != hook.forge:  # the numbers of members are those of the hook's forge
+            return
         may = partial(self._ensure_may, hook, forge, place.address.path)
         try:
             await self.votes.reactions(hook, standing.ballot, forge, place, may)

@@ -4,10 +4,10 @@ The SDK is imported when somebody comes with the first request: a server that no
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 CALLER = "signoff.principal"
-"""Where the caller stands in an ASGI scope."""
+"""Where the caller stands in an ASGI scope, for the SDKs of both protocols."""
 
 
 @dataclass(slots=True)
@@ -51,16 +51,7 @@ class McpEndpoint:
         # Streams are not kept to be resumed, and to one who asks for that the SDK gives no answer at all.
         headers = [(name, value) for name, value in scope["headers"] if name != b"last-event-id"]
         scope = {**scope, "headers": headers, CALLER: principal, "user": session_owner(principal)}
-        answering = asyncio.ensure_future(manager.handle_request(scope, receive, send))
-        stopping = asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait({answering, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if answering.done():
-                await answering
-        finally:
-            for each in (answering, stopping):
-                each.cancel()
-            await asyncio.gather(answering, stopping, return_exceptions=True)
+        await until_stopped(manager.handle_request(scope, receive, send), self.stopping)
 
     @property
     def _stateless(self) -> bool:
@@ -79,6 +70,19 @@ class McpEndpoint:
         self._closed.set()
         if self._running is not None:
             await self._running
+
+
+async def until_stopped(answer: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
+    """Answer a request; what still streams when the server goes down is cut off."""
+    answering, down = asyncio.ensure_future(answer), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({answering, down}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            await answering
+    finally:
+        for each in (answering, down):
+            each.cancel()
+        await asyncio.gather(answering, down, return_exceptions=True)
 
 
 def new_manager(at: ServerContext) -> "StreamableHTTPSessionManager":

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approvals import Ballot
+from domain.configuration import explained
 from domain.identity import redacted
 from domain.work import Delivery
 from service import report
@@ -169,9 +170,8 @@ class McpTools:
         try:
             arguments = entry.arguments.model_validate(given)
         except ValidationError as error:
-            what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
             raise refuse(
-                "request_invalid", f"The arguments are not valid: {what}", hint="See the tool's schema."
+                "request_invalid", f"The arguments are not valid: {explained(error)}", hint="See the tool's schema."
             ) from None
         match arguments:
             case StartTask():
@@ -179,7 +179,7 @@ class McpTools:
             case Wait():
                 return await self.wait(principal, arguments, progress)
             case ShowRun():
-                return await self.show(principal, arguments)
+                return await self._show(principal, arguments)
             case ListRuns():
                 return await self._list_runs(principal, arguments)
             case ListApprovals():
@@ -280,26 +280,14 @@ class McpTools:
             "link": f"{self.at.settings.home_url}/a/{token}",
         }
 
-    async def show(self, principal: Principal, asked: ShowRun) -> dict[str, Any]:
+    async def _show(self, principal: Principal, asked: ShowRun) -> dict[str, Any]:
         principal.need("runs:read")
         standing = await self.standing(principal, asked.run)
-        whole, values, diff = report.as_json(standing), standing.values, await self.diff_of(standing)
-        shown = bounded(
-            {
-                "task": whole["task"],
-                "plan": whole["plan"],
-                "evidence": [report.plain(each) for each in values.get("evidence", ())][-MOST_ITEMS:],
-                "findings": whole["findings"],
-                "proof": whole["proof"],
-                "risk": whole["risk"],
-                "delivered": whole["delivered"],
-                "spent": whole["spent"],
-            }
-        )
+        diff = await self.diff_of(standing)
         piece = diff[asked.diff_offset : asked.diff_offset + MOST_DIFF]
         end = asked.diff_offset + len(piece)
         following = {"diff_next_offset": end} if end < len(diff) else {}
-        return {**await self._summary(principal, standing), **shown, "diff": piece, **following}
+        return {**await self._summary(principal, standing), **details(standing), "diff": piece, **following}
 
     async def diff_of(self, standing: RunState) -> str:
         """What the run changed so far."""
@@ -346,6 +334,14 @@ class McpTools:
                 hint="A person withdraws it for good: signoff cancel RUN, or POST /v1/runs/{id}/kill.",
             )
         return await self._summary(principal, await self.standing(principal, row.id))
+
+
+def details(standing: RunState) -> dict[str, Any]:
+    """What a run is to do, what it did, and what proves it. Pure."""
+    whole = report.as_json(standing)
+    whole["evidence"] = [report.plain(each) for each in standing.values.get("evidence", ())][-MOST_ITEMS:]
+    keys = ("task", "plan", "evidence", "findings", "proof", "risk", "delivered", "spent")
+    return bounded({key: whole[key] for key in keys})
 
 
 def progress_line(frame: bytes) -> str:

@@ -154,6 +154,8 @@ class DistributedDispatcher:
             raise RetryLater from error
 
     async def _perform(self, turn: Turn) -> None:
+        if self._stop.is_set():  # the queue gave it out just when it was told to stop: nobody would wait for this turn
+            raise RetryLater(at_once=True)
         writer = EventWriter(
             turn=turn,
             events=self.events,
@@ -227,8 +229,11 @@ class DistributedDispatcher:
         # that, ends last.
         if self._working:
             await asyncio.wait(list(self._working.values()), timeout=self.drain_s)
-        for task in list(self._working.values()):
-            task.cancel()
+        while working := [task for task in self._working.values() if not task.done()]:
+            for task in working:
+                task.cancel()
+            # Again after a while: the driver's pool loses a cancellation that comes together with a connection.
+            await asyncio.wait(working, timeout=self.drain_s)
         if self._worker is not None:
             await asyncio.gather(self._worker, return_exceptions=True)
 

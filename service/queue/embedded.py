@@ -161,6 +161,8 @@ class EmbeddedDispatcher:
             while not self._closing:
                 # Given back while it waits to be tried again: a run that is busy holds up no other thread.
                 async with self._slots:
+                    if self._closing:  # since it waited for its place
+                        return
                     outcome = await self._one(turn)
                 if outcome not in {"busy", "again"}:
                     return

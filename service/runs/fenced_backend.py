@@ -108,7 +108,6 @@ class StepEffects:
     run: str
     leases: RunLeases
     meter: UsageMeter
-    apart: frozenset[str] = APART
     _paid: Spent = field(default_factory=Spent)
 
     def some(self) -> bool:

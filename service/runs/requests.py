@@ -14,6 +14,7 @@ from langchain_core.messages import convert_to_messages
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from domain import Task, value
+from domain.configuration import explained
 from domain.errors import Unprocessable
 from domain.identity import ensure_no_credential
 from domain.work import Profile
@@ -249,9 +250,8 @@ def _made_task(fields: Mapping[str, Any]) -> Task:
     try:
         return _TASK.validate_python(fields)
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise Unprocessable(
-            f"The task is not valid: {what}",
+            f"The task is not valid: {explained(error)}",
             code="task_invalid",
             hint='Send {"text": …, "repo": …}; see docs/api.md for the other fields.',
         ) from error

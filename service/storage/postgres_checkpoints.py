@@ -32,7 +32,7 @@ from typing_extensions import override
 
 from database import DatabaseUnavailable
 from database.pool import pool_of
-from service.runs.fenced_backend import StepEffects
+from service.runs.fenced_backend import APART, StepEffects
 from service.runs.runs import held, lease_lost
 
 MOST_CONNECTIONS = 6
@@ -140,8 +140,10 @@ class FencedPostgres(AsyncPostgresSaver):
             yield
         finally:
             # Also when it is cancelled: nothing of this stretch may be written once another one has begun.
-            await asyncio.shield(self._settled(effects.run))
-            del self.overlaps[writer]
+            try:
+                await asyncio.shield(self._settled(effects.run))
+            finally:
+                del self.overlaps[writer]
         if overlap.lost is not None:
             raise overlap.lost
 
@@ -179,7 +181,7 @@ class FencedPostgres(AsyncPostgresSaver):
         if (overlap := self.overlaps.get(writer)) is None:
             return True
         overlap.spaces.add(space)
-        wait = overlap.effects.taken() or overlap.waits or bool(upcoming & overlap.effects.apart)
+        wait = overlap.effects.taken() or overlap.waits or bool(upcoming & APART)
         overlap.waits = False
         return wait
 
@@ -205,7 +207,7 @@ class FencedPostgres(AsyncPostgresSaver):
             await self._kept(config, batch, wait=True)
             return
         # A task's path ends with its node.
-        if special or task_path.rpartition(", ")[2] in overlap.effects.apart or overlap.effects.some():
+        if special or task_path.rpartition(", ")[2] in APART or overlap.effects.some():
             overlap.waits = True
             await self._kept(config, batch, wait=True)
         # Else the checkpoint behind it, which comes at once, takes it along.

@@ -1,7 +1,7 @@
 """Application: every room, opened as the settings say. Only ``service/wiring/`` opens the back rooms."""
 
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,6 +17,7 @@ from approvals.storage import StoredBallots, waiting
 from database import now
 from domain import Refused
 from forges import Forges, ForgeSettings
+from forges.inbound import ForgeHook
 from graphs import Nodes, coding
 from models import Model, Role
 from models.repair import Repair
@@ -78,6 +79,8 @@ class Application:
     forges: Forges
     """Those that are configured."""
     search: RepositorySearch
+    forge_hooks: Sequence[ForgeHook] = ()
+    """What may come in from forges."""
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
@@ -214,7 +217,13 @@ async def open_application(
         application = _assemble(
             settings, stack, spans, storage, people, ballots, audit, forges, served_to, models, clock
         )
-        yield replace(application, metrics=metrics, connections=connections, server=storage.server)
+        yield replace(
+            application,
+            metrics=metrics,
+            forge_hooks=forges.hooks,
+            connections=connections,
+            server=storage.server,
+        )
 
 
 def _assemble(  # noqa: PLR0917

@@ -274,7 +274,7 @@ def _maintenance(  # noqa: PLR0917
             checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
         ),
         crons=Crons(engine=database, clock=now),
-        forge_events=inbox.worker.round,
+        forge_events=inbox.work,
         may_act=keys.active,
         clock=now,
     )

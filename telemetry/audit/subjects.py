@@ -109,6 +109,14 @@ class Subjects:
             await conn.execute(update(notes).where(notes.c.ref == ref).values(text=b""))
         return ref
 
+    async def rename(self, conn: AsyncConnection, org: str, subject: str, name: str) -> str | None:
+        """Correct a person's name; their pseudonym and every line of theirs stay. None if there is nobody."""
+        ref = await self.find(conn, org, subject)
+        if ref and (key := await self._key_of(conn, ref)):
+            values = {"lookup": self._lookup(org, name), "name": _seal(key, name.encode(), ref)}
+            await conn.execute(update(subjects).where(subjects.c.ref == ref).values(values))
+        return ref
+
     async def _key_of(self, conn: AsyncConnection, ref: str) -> bytes | None:
         wrapped = (await conn.execute(select(subjects.c.key).where(subjects.c.ref == ref))).scalar_one_or_none()
         return self._key(wrapped, ref) if wrapped else None

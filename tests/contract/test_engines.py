@@ -1,6 +1,7 @@
 """What ``service/runs/dispatcher.py`` promises, kept by both engines on their databases."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +10,10 @@ import pytest
 from approvals import Decision
 from database import now
 from domain import Refused
+from service.queue.distributed import DistributedDispatcher
+from service.queue.embedded import EmbeddedDispatcher
 from service.queue.jobs import TurnJobs
+from service.queue.procrastinate import RetryLater
 from service.runs.executor import MOST_ATTEMPTS
 from tests.worlds.engines import World, asked, ended, stands_before
 
@@ -70,6 +74,48 @@ async def test_a_drained_run_goes_on_in_the_next_process_from_its_next_step(worl
         segments = (await context.application.engine.runs.get(turn.thread, org="local")).segment
     assert segments == 2
     assert world.deliveries == [turn.thread]
+
+
+async def test_who_was_told_to_stop_begins_nothing_more(world: World) -> None:
+    async with world.context(workers=1) as context:
+        slow, behind = await asked(context, "slow"), await asked(context, "do it")
+        dispatch = context.dispatch
+        assert isinstance(dispatch, EmbeddedDispatcher | DistributedDispatcher)
+        for turn in (slow, behind):
+            await dispatch.submit(turn)
+        await stands_before(context, slow.thread, "execute")
+        dispatch.drain()
+        world.gate.set()
+        runs = context.application.engine.runs
+        async with asyncio.timeout(10):
+            while (await runs.get(slow.thread, org="local")).owner is not None:  # noqa: ASYNC110  another process
+                await asyncio.sleep(0.02)
+            while slow.id in dispatch._working:  # noqa: ASYNC110  nobody tells when its place is free
+                await asyncio.sleep(0.02)
+        await dispatch.executor.engine.standing(behind.thread)
+        if isinstance(dispatch, DistributedDispatcher):  # the queue may give one out just when it is told
+            with pytest.raises(RetryLater):
+                await dispatch.perform(behind.id, "local")
+        await dispatch.close()
+        found = await context.turns.get(behind.id, "local")
+        assert (found.status, found.attempts) == ("pending", 0)
+    async with world.context(workers=1) as context:
+        assert [(await ended(context, turn)).status for turn in (slow, behind)] == ["success", "success"]
+
+
+async def test_a_process_ends_although_a_cancellation_was_lost(world: World) -> None:
+    async with world.context() as context:
+        if not isinstance(context.dispatch, DistributedDispatcher):
+            return
+
+        async def deaf() -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            await asyncio.Event().wait()
+
+        task = context.dispatch._working["deaf"] = asyncio.create_task(deaf())
+        await context.dispatch.close()
+        assert task.cancelled()
 
 
 @pytest.mark.parametrize("doing", [True, False])

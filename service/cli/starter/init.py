@@ -4,35 +4,20 @@ Nothing that is written changes how a run behaves until somebody takes a comment
 """
 
 import asyncio
-import secrets
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from domain import Refused
-from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
-from sandbox import Texts, bring
-from sandbox.environments import Recipe
 from service import report
 from service.cli.sandbox import outcome_of, recipe_table
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
-from service.settings import read_settings
-from service.wiring.application import open_application
+from service.wiring.detection import Detected, detected
 
 FILES = ("risk.yaml", "policy.yaml", "setup.sh.example")
-
-
-@dataclass(frozen=True, slots=True)
-class Detected:
-    """What a repository says about itself."""
-
-    top: Path
-    acceptance: str
-    """Empty: none was found."""
-    recipe: Recipe
 
 
 def write_starter(top: Path) -> tuple[str, ...]:
@@ -45,9 +30,9 @@ def write_starter(top: Path) -> tuple[str, ...]:
     try:
         folder.mkdir(exist_ok=True)
         for name in FILES:
-            if not (folder / name).exists():
-                text = Path(__file__).with_name(name).read_text(encoding="utf-8")
-                (folder / name).write_text(text, encoding="utf-8")
+            text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+            with suppress(FileExistsError), (folder / name).open("x", encoding="utf-8") as file:
+                file.write(text)
                 written.append(f".signoff/{name}")
     except OSError as error:
         raise Refused(
@@ -56,33 +41,6 @@ def write_starter(top: Path) -> tuple[str, ...]:
             hint="Name a repository of your own on this machine: --repo PATH",
         ) from error
     return tuple(written)
-
-
-async def detected(repo: Path) -> Detected:
-    """Read a repository as a run would.
-
-    Raises:
-        Refused: see ``Store.pin``.
-    """
-    async with open_application(read_settings()) as application:
-        store, run = application.store, f"init-{secrets.token_hex(6)}"
-        pinned = await store.pin(run, str(repo))
-        try:
-            await bring(store, run, pinned)
-            paths = await store.files(run, pinned.tree)
-            environments = application.environments
-            recipe = await environments.recipe(run, pinned, paths) if environments is not None else Recipe()
-            acceptance = ""
-            for folder in dict.fromkeys((pinned.folder, "")):
-                within = below(paths, folder)
-                named = {f"{folder}/{name}".lstrip("/"): name for name in MANIFESTS if name in within}
-                texts = await Texts(store, run).views(pinned.tree, [*named])
-                manifests = {named[path]: text for path, text in texts.items()}
-                if not acceptance and (command := find_acceptance(within, manifests)):
-                    acceptance = run_in(command, folder, within)
-        finally:
-            await store.drop(run)
-    return Detected(Path(pinned.repo), acceptance, recipe)
 
 
 def init(

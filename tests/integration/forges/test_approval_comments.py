@@ -88,13 +88,16 @@ async def test_a_forge_that_is_away_is_told_later_and_once(server: ForgeServer, 
         assert len(await bodies(server, issue.number)) == 1
 
 
-async def test_nothing_is_written_where_nothing_may_be_published(server: ForgeServer, tmp_path: Path) -> None:
-    """A client may say that its task came from any issue."""
+@pytest.mark.parametrize("repository", ["other/place", "acme/../other/place", "acme/../other/place/issues/1/comments?"])
+async def test_nothing_is_written_where_nothing_may_be_published(
+    server: ForgeServer, tmp_path: Path, repository: str
+) -> None:
+    """A client may say that its task came from any issue, and spell its repository as it likes."""
     server.add("other/place")
     issue = server.twin.add_issue("other/place", ANN, "Not yours")
     file = forges_file(tmp_path, server, forges=[server.entry("acme/*")])
     async with served(tmp_path, forges=file, walks=False) as service:
-        await waiting(service, asked(issue.number, "other/place"))
+        await waiting(service, asked(issue.number, repository))
         await service.context.maintenance.sender.round()
         assert not await bodies(server, issue.number, "other/place")
         assert not [request for request in server.asked if request.method != "GET"]

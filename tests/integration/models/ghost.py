@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -19,6 +19,7 @@ from tests.integration.models.vllm_server import MODEL, ROOT
 from tests.wire.openai_answers import Received
 from tests.wire.openai_server import OpenAIServer
 from tests.worlds.house import OK, repository
+from tests.worlds.prefix_cache import ReadPrompt
 
 STEPS, TRIES = 5, 2
 """Ten turns of the coder."""
@@ -30,21 +31,13 @@ PLAN = {
 }
 
 
-class Read(NamedTuple):
-    """A prompt as vLLM read it."""
-
-    form: str
-    tokens: int
-    cached: int
-
-
 class Voice(OpenAIServer):
     """See the module."""
 
     def __init__(self, script: Sequence[dict[str, Any]], *, reader: str, served: int) -> None:
         super().__init__(script, models=[MODEL], max_model_len=served)
         self.reader, self.salt = reader, uuid4().hex
-        self.counts: list[Read] = []
+        self.counts: list[ReadPrompt] = []
 
     async def _play(
         self, step: dict[str, Any], request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -54,7 +47,7 @@ class Voice(OpenAIServer):
             answer = await http.post(f"{self.reader}/chat/completions", json=body)
         used = answer.raise_for_status().json()["usage"]
         details = used.get("prompt_tokens_details") or {}
-        self.counts.append(Read(request.form, used["prompt_tokens"], details.get("cached_tokens") or 0))
+        self.counts.append(ReadPrompt(request.form, used["prompt_tokens"], details.get("cached_tokens") or 0))
         await super()._play({**step, "usage": used}, request, reader, writer)
 
 
@@ -86,7 +79,7 @@ async def worked(folder: Path, endpoint: OpenAIServer) -> None:
     assert standing.run.status in {"interrupted", "delivered"}, standing.run.ending
 
 
-async def counts_of_a_run(reader: str, *, served: int) -> list[Read]:
+async def counts_of_a_run(reader: str, *, served: int) -> list[ReadPrompt]:
     """Let a run of ten turns speak to a vLLM at ``reader``; what it read of each prompt, in order."""
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -94,8 +87,3 @@ async def counts_of_a_run(reader: str, *, served: int) -> list[Read]:
         async with Voice(script(), reader=reader, served=served) as voice:
             await worked(folder, voice)
     return voice.counts
-
-
-def share(read: Sequence[Read]) -> float:
-    """Share of these prompts that came from the cache."""
-    return sum(each.cached for each in read) / sum(each.tokens for each in read)

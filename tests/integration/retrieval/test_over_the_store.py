@@ -8,7 +8,7 @@ import pytest
 
 from domain.masking import Masker
 from nodes.coder.context import TreeFiles, gather, news
-from retrieval import Finder, ReadsMany
+from retrieval import Finder, IndexFolder, ReadsMany
 from sandbox import Pinned, Store
 
 LIMIT = 1_000
@@ -64,21 +64,41 @@ async def test_the_function_is_found_among_few_files_and_among_many(tmp_path: Pa
 
 async def test_the_planner_cites_what_it_was_shown(tmp_path: Path) -> None:
     store, pinned = await pin(tmp_path, {"a.py": b"def total(prices):\n    return sum(prices)\n", "b.md": b"# B\n"})
-    context, cited = await gather(store, "r1", pinned.tree, "total of prices is wrong", "", masker=Masker())
+    context, cited = await gather(
+        store, "r1", pinned.tree, "total of prices is wrong", "", masker=Masker(), indexes=IndexFolder()
+    )
     assert "a.py:1-2" in cited
     assert "return sum(prices)" in context
 
 
 async def test_what_changed_since_is_shown_beside_a_context_that_stands_still(tmp_path: Path) -> None:
     store, old = await pin(tmp_path, {"a.py": b"def total(prices):\n    return sum(prices)\n", "b.py": b"RATE = 2\n"})
-    known, _ = await gather(store, "r1", old.tree, "total of prices at the RATE of b.py", "", masker=Masker())
+    known, _ = await gather(
+        store, "r1", old.tree, "total of prices at the RATE of b.py", "", masker=Masker(), indexes=IndexFolder()
+    )
     commit(tmp_path / "repo", {"a.py": b"def total(prices):\n    return sum(prices) * 3\n"})
     new = await store.pin("r1", str(tmp_path / "repo"))
-    said = await news(store, "r1", (old.tree, new.tree), "total of prices at the RATE of b.py", known, masker=Masker())
+    said = await news(
+        store,
+        "r1",
+        (old.tree, new.tree),
+        "total of prices at the RATE of b.py",
+        known,
+        masker=Masker(),
+        indexes=IndexFolder(),
+    )
     assert said.startswith("a.py\n\n<file path='a.py:")
     assert "sum(prices) * 3" in said
     assert "RATE" not in said, "it was shown before"
     assert (
-        await news(store, "r1", (old.tree, old.tree), "total of prices at the RATE of b.py", known, masker=Masker())
+        await news(
+            store,
+            "r1",
+            (old.tree, old.tree),
+            "total of prices at the RATE of b.py",
+            known,
+            masker=Masker(),
+            indexes=IndexFolder(),
+        )
         == ""
     )

@@ -130,6 +130,19 @@ async def test_what_writes_the_login_down_is_not_kept(tmp_path, index):
     assert holding(tmp_path / "home") == []
 
 
+async def test_what_cannot_be_collected_is_told_without_the_login(tmp_path, index):
+    named = "secret=$(cut -d' ' -f6 ~/.netrc); mkdir -p $secret $SIGNOFF_ENV/repo/$secret/$secret; touch $secret/file\n"
+    repo = repository(tmp_path / "shop", {**python_project(index), SETUP_SCRIPT: named})
+    async with application(tmp_path, {"coder": [FIX]}, **settings_for(index, tmp_path)) as opened:
+        assert opened.environments is not None
+        leads_home(opened.environments._backend)
+        _, heard = await start(opened, task(repo, deliver="patch"))
+    (said,) = [event for event in heard if event.data.get("code") == "setup_failed"]
+    assert "already exists" in said.message
+    assert CANARY not in str(heard)
+    assert holding(tmp_path / "home") == []
+
+
 async def test_npm_logs_in_with_a_token_that_its_project_wants_in_a_variable(tmp_path):
     with package_index(tmp_path, CANARY) as index:
         npmrc = f"registry=https://{index.address}/npm/\n//{index.address}/npm/:_authToken=${{TEAM_TOKEN}}\n"

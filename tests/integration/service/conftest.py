@@ -37,6 +37,7 @@ ENGINES = {
     "test_mcp": [EMBEDDED, DISTRIBUTED],
     "test_bodies": [EMBEDDED, DISTRIBUTED],
     "test_organisations": [EMBEDDED, DISTRIBUTED],
+    "test_personal_data": [EMBEDDED, DISTRIBUTED],
 }
 OF_SESSIONS = {
     "test_nobody_goes_on_with_somebody_elses_session",

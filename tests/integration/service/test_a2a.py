@@ -174,6 +174,11 @@ async def test_each_method_wants_the_scope_of_its_route(service: Served) -> None
         with pytest.raises(A2AError, match="scope_missing"):
             await task(agent, saying("do nothing", **NOTHING))
         assert not (await agent.list_tasks(pb.ListTasksRequest())).tasks
+    _, writes = await service.context.keys.make("local", "bot", name="writes", scopes=["runs:write"])
+    async with client(service, writes, streaming=False) as agent:
+        with pytest.raises(A2AError, match="scope_missing"):
+            await task(agent, saying("do nothing", **NOTHING))
+    assert not await service.context.application.engine.runs.list(org="local"), "nothing was begun for it"
 
 
 async def test_another_organisations_task_does_not_exist(service: Served) -> None:
@@ -190,6 +195,19 @@ async def test_another_organisations_task_does_not_exist(service: Served) -> Non
                 with pytest.raises(TaskNotFoundError):
                     await task(theirs, saying("and more", run))
             assert not (await theirs.list_tasks(pb.ListTasksRequest())).tasks
+
+
+async def test_a_context_is_listed_whichever_tasks_are_newer(service: Served) -> None:
+    async with client(service, streaming=False) as agent:
+        older, newer = [await task(agent, saying("do nothing", **NOTHING)) for _ in range(2)]
+        listed = await agent.list_tasks(pb.ListTasksRequest(page_size=1))
+        assert [each.id for each in listed.tasks] == [newer.id]
+        listed = await agent.list_tasks(pb.ListTasksRequest(page_size=1, context_id=older.id))
+        assert [each.id for each in listed.tasks] == [older.id]
+        assert not (await agent.list_tasks(pb.ListTasksRequest(context_id="0" * 36))).tasks
+        for size in (-1, 0):
+            with pytest.raises(InvalidParamsError):
+                await agent.list_tasks(pb.ListTasksRequest(page_size=size))
 
 
 async def test_nobody_listens_to_another_organisations_task(service: Served) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from domain.masking import Masker
 from nodes.coder.context import gather
+from retrieval import IndexFolder
 from sandbox import Store
 from service import report
 from tests.worlds.house import OK, application, decide, git, start, task
@@ -85,7 +86,9 @@ async def test_retrieval_finds_what_is_written_in_other_encodings(tmp_path):
     git(repo, "add", "-A")
     git(repo, "commit", "-q", "-m", "more")
     pinned = await store.pin("run", str(repo))
-    context, _ = await gather(store, "run", pinned.tree, "Où est la réserve épuisée ?", "", masker=Masker())
+    context, _ = await gather(
+        store, "run", pinned.tree, "Où est la réserve épuisée ?", "", masker=Masker(), indexes=IndexFolder()
+    )
     assert "La réserve est épuisée depuis l'été" in context
     assert "/* la réserve */\nint stock;" in context
     assert "�" not in context

@@ -61,6 +61,15 @@ async def test_a_person_searches_at_the_terminal(tmp_path: Path) -> None:
     assert (nowhere.code, nowhere.json["error"]["code"]) == (2, "not_a_repository")
 
 
+@pytest.mark.slow
+async def test_brackets_of_the_code_are_shown_as_they_are(tmp_path: Path) -> None:
+    lines = ("def reclaim(pool: list[str]) -> str:", "    return pool[i] + '[/bold]' + \"[red]\"")
+    repo = repository(tmp_path / "shop", {"shop/pool.py": "\n".join(lines) + "\n"})
+    shown = await Cli(tmp_path).run("search", "reclaim a pool", "--repo", str(repo))
+    assert shown.code == 0, shown.err
+    assert all(line in shown.out for line in lines)
+
+
 async def test_over_http_a_repository_is_searched_by_who_may_run_something_there(tmp_path: Path) -> None:
     repo = repository(tmp_path / "allowed" / "shop", FILES)
     other = repository(tmp_path / "other", FILES)

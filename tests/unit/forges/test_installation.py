@@ -42,7 +42,7 @@ async def test_a_token_is_made_kept_and_made_anew() -> None:
         raise AssertionError("the app proves itself, not by a token")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        client = ForgeClient(name="hub", api="https://api.example", http=http, authorization=never)
+        client = ForgeClient(name="hub", api="https://api.example", http=http, token=never)
         token = InstallationToken(app="12", installation=34, key=SecretStr(PEM), clock=clock)
         assert [await token.token(client) for _ in range(2)] == ["ghs_1", "ghs_1"]
         clock.now = NOW + timedelta(minutes=56)

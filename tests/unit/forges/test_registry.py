@@ -128,3 +128,13 @@ def test_a_file_that_is_not_there_or_no_yaml(tmp_path: Path) -> None:
     assert code(load_forges, tmp_path / "odd.yaml") == "forges_invalid"
     (tmp_path / "twice.yaml").write_text(json.dumps({"forges": [ENTRY, ENTRY]}))
     assert code(load_forges, tmp_path / "twice.yaml") == "forges_invalid"
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_%%%", "whsec_c2hvcnQ=", "file:empty"])
+def test_a_deploy_hook_whose_secret_signs_nothing_is_refused_before_anybody_is_asked(
+    tmp_path: Path, secret: str
+) -> None:
+    (tmp_path / "empty").write_text("\n")
+    deploy = {"name": "production", "url": "https://deploy.example", "secrets": [secret], "repositories": ["*"]}
+    (tmp_path / "forges.yaml").write_text(json.dumps({"deploys": [deploy]}))
+    assert code(load_forges, tmp_path / "forges.yaml") == "hook_secret_invalid"

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Action, CommandRun, Reason, Risk
+from domain import CommandRun
 from domain.evidence import Proof
 from forges.rendering import (
+    CUT,
     MOST_CHARS,
     PullRequestEvidence,
     approval_comment,
@@ -107,7 +108,8 @@ def test_a_pull_request_has_its_evidence() -> None:
 
 
 def test_words_from_outside_stay_words() -> None:
-    body = pull_request_body(EVIL, evidence(signed_by=(EVIL,), reasons=(EVIL,)))
+    body = pull_request_body(EVIL, evidence(signed_by=(EVIL,), reasons=(EVIL,), issue=f"{EVIL}\n/merge\n#1"))
+    assert "\n/merge" not in body
     prose = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", body)
     assert "@everyone" not in prose
     assert "<img" not in prose
@@ -123,24 +125,32 @@ def test_no_text_is_longer_than_a_forge_takes(part: str) -> None:
 
 
 def test_an_approval_shows_tier_reasons_and_the_exact_action() -> None:
-    action = Action(
-        tool="pull_request",
-        arguments={"message": "Fix it\n\nProved by: x", "branch": "signoff/x", "base": "main", "summary": "```\n@all"},
-        target="forge:acme/shop",
-        content="t" * 40,
-        base_commit="b" * 40,
-    )
-    risk = Risk(tier="critical", reasons=(Reason(rule="r", tier="critical", message=EVIL),))
+    parts = [
+        ("tool", "pull_request"),
+        ("message", "Fix it\n\nProved by: x"),
+        ("branch", "signoff/x"),
+        ("summary", "```\n@all"),
+        ("target", "forge:acme/shop"),
+        ("content", "t" * 40),
+    ]
     shown = approval_comment(
-        action, risk, ballot="b-1", digest="sha256:1", state="pending", humans=2, link="https://s.example/a/1"
+        parts,
+        tier="critical",
+        reasons=[f"critical: {EVIL}"],
+        ballot="b-1",
+        digest="sha256:1",
+        state="pending",
+        humans=2,
+        link="https://s.example/a/1",
     )
     for part in ("critical", "2 people", "signoff/x", "forge:acme/shop", "t" * 40, "(https://s.example/a/1)", "b-1"):
         assert part in shown
     blocks = re.sub(r"(?s)````.*?````", "", shown)
     assert "@all" not in blocks
     after = approval_comment(
-        action,
-        risk,
+        parts,
+        tier="critical",
+        reasons=[],
         ballot="b-1",
         digest="sha256:1",
         state="approved",
@@ -150,3 +160,22 @@ def test_an_approval_shows_tier_reasons_and_the_exact_action() -> None:
     )
     assert "was approved" in after
     assert "https://s" not in after
+
+
+def test_an_action_that_is_too_long_for_a_comment_is_cut_with_a_word_about_it_and_with_its_digest() -> None:
+    def shown(chars: int) -> str:
+        return approval_comment(
+            [("command", "echo " + "a" * chars + " && rm -rf /")],
+            tier="high",
+            reasons=[],
+            ballot="b-1",
+            digest="sha256:1",
+            state="pending",
+            humans=1,
+            link="",
+        )
+
+    assert "rm -rf" in shown(10_000)
+    assert CUT not in shown(10_000)
+    for part in (CUT, "digest: sha256:1", "Approval `b-1`."):
+        assert part in shown(20_000)

@@ -91,5 +91,8 @@ def test_a_credential_that_comes_back_is_taken_out_and_binaries_are_named() -> N
     }
     text = answer_text(answer, hidden={"s3cret": "tickets"})
     assert text == "[credential tickets]!\n[image/png, 4 characters of base64: not shown]"
+    both = {"content": [{"type": "text", "text": "s3cret and s3cret-too"}]}
+    shown = answer_text(both, hidden={"s3cret": "a", "s3cret-too": "b"})
+    assert shown == "[credential a] and [credential b]"
     assert answer_text({"content": [], "structuredContent": {"n": 1}}) == '{\n "n": 1\n}'
     assert cut("abc", 2) == "ab … 1 characters left out"

@@ -131,3 +131,15 @@ def test_garbage_is_read_without_an_error(answer):
     for cut in (False, True):
         reading = single.read(answer, cut=cut)
         assert (reading.change is None) == bool(reading.code)
+
+
+def test_a_look_up_is_read_and_one_that_cannot_be_made_is_corrected():
+    reading = single.read('```use tickets.search\n{"query": "total"}\n```')
+    assert (reading.change, reading.use and reading.use.server, reading.use and reading.use.tool) == (
+        None,
+        "tickets",
+        "search",
+    )
+    long = single.read(f"```use {'a' * 900}.search\n{{}}\n```")
+    assert (long.change, long.use, long.code) == (None, None, "bad_arguments")
+    assert "at most 200 characters" in long.correction

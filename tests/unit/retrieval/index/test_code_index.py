@@ -236,3 +236,13 @@ async def test_an_index_that_nobody_asked_for_goes(tmp_path: Path) -> None:
     assert written_in(tmp_path) == b""
     assert (await update(folder.of("/a"), TREE)).added == 3
     assert IndexFolder(tmp_path / "nowhere").drop_before(now) == 0
+
+
+async def test_a_private_file_that_is_forgotten_is_not_taken_for_the_next_one(index: CodeIndex) -> None:
+    first = {"notes.py": b"def lots():\n    return stock\n", "data.js": b"x" * 10_000}
+    await Finder(Tree(first, frozenset(first)), index=index).find("the stock of lots", budget_tokens=500)
+    index._forget_own()
+    second = {"shop.py": b"def sell():\n    return stock\n", "pool.py": b"def money():\n    return stock\n"}
+    found = await Finder(Tree(second, frozenset(second)), index=index).find("the stock", budget_tokens=500)
+    assert {passage.path for passage in found} == {"shop.py", "pool.py"}
+    assert index._kept_bytes == sum(size for _, size in index._kept.values())

@@ -70,7 +70,7 @@ def test_nothing_of_it_is_shown():
     assert TOKEN not in repr(BOTH)
     assert TOKEN not in str(IndexCredential("a", TOKEN))
     basic = b64encode(f"ann:{TOKEN}".encode()).decode()
-    shown = BOTH.masker.text(f"GET https://ann:{TOKEN}@pip.example/ Authorization: Basic {basic}")
+    shown = BOTH.masked(f"GET https://ann:{TOKEN}@pip.example/ Authorization: Basic {basic}")
     assert TOKEN not in shown
     assert basic not in shown
 

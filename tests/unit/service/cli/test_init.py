@@ -42,6 +42,13 @@ def test_a_file_that_is_there_stays_as_it_is(tmp_path):
     assert (tmp_path / ".signoff" / "risk.yaml").read_text() == "version: 1\n"
 
 
+def test_a_link_that_leads_nowhere_is_not_followed(tmp_path):
+    (tmp_path / ".signoff").mkdir()
+    (tmp_path / ".signoff" / "risk.yaml").symlink_to(tmp_path / "elsewhere")
+    assert ".signoff/risk.yaml" not in write_starter(tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_where_nothing_can_be_written_it_is_said(tmp_path):
     (tmp_path / ".signoff").write_text("a file")
     with pytest.raises(Refused) as refusal:
@@ -61,3 +68,9 @@ async def test_the_command_shows_what_was_detected(tmp_path):
     assert "Install the packages of Node" in again
     nothing = await cli.run("init", "--repo", str(tmp_path / "nowhere"))
     assert nothing.code == 2
+
+
+async def test_a_folder_without_a_manifest_is_tested_as_a_run_tests_it(tmp_path):
+    repo = repository(tmp_path / "shop", {"tools/tests/test_it.py": "def test_it():\n    pass\n"})
+    shown = (await Cli(tmp_path / "home").run("init", "--repo", str(repo / "tools"), "--json")).json
+    assert shown["acceptance"] == "python3 -m pytest -q"

@@ -91,8 +91,8 @@ async def put(kept: Kept, generation: int | None, number: int, *upcoming: str) -
     await kept.saver.aput(under(generation, parent), checkpoint, {"step": number}, checkpoint["channel_versions"])
 
 
-def effects(**fields: Any) -> StepEffects:
-    return StepEffects(RUN, RunLeases(), UsageMeter(), **fields)
+def effects() -> StepEffects:
+    return StepEffects(RUN, RunLeases(), UsageMeter())
 
 
 async def is_over(task: "asyncio.Task[Any]") -> bool:
@@ -208,6 +208,27 @@ async def test_a_stretch_that_is_cancelled_leaves_nothing_to_be_written_later(ke
     assert (await kept.theirs(under(None))).checkpoint["id"] == "0000"
     assert not kept.saver.waiting
     assert not kept.saver.keeping
+
+
+async def test_a_stretch_that_is_cancelled_twice_is_forgotten_and_kept_all_the_same(kept: Kept) -> None:
+    generation, begun = await kept.claimed(), asyncio.Event()
+
+    async def stretch() -> None:
+        async with kept.saver.overlapping(effects(), generation, fresh=True):
+            await put(kept, generation, 0, "observe")
+            begun.set()
+            await asyncio.Event().wait()
+
+    working = asyncio.create_task(stretch())
+    async with kept.row_locked():
+        await begun.wait()
+        working.cancel()
+        assert not await is_over(working)
+        working.cancel()
+        assert await is_over(working)
+    assert not kept.saver.overlaps
+    await kept.saver._settled(RUN)
+    assert (await kept.theirs(under(None))).checkpoint["id"] == "0000"
 
 
 async def test_a_reader_sees_what_waits_and_a_fresh_run_is_not_looked_for(kept: Kept) -> None:

@@ -1,0 +1,1 @@
+"""What is kept about a person: found, handed out, corrected and forgotten, wherever it stands."""
