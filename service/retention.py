@@ -30,6 +30,7 @@ from sandbox import Store
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES, outdated
+from service.auth.secrets import FINGERPRINTS
 from service.forges.events import FORGE_EVENTS
 from service.runs.dispatcher import Dispatcher
 from service.runs.event_log import EVENTS
@@ -39,6 +40,7 @@ from service.runs.turns import TURNS, Turns
 from service.storage.assistants import STORED, VERSIONS
 from service.storage.crons import CRONS
 from service.storage.items import ITEMS
+from service.storage.segments import SEGMENTS
 from service.storage.vectors import KEPT_FOR, VECTORS
 from telemetry import forget_trace, traces_before
 from telemetry.audit import metadata as audit
@@ -121,6 +123,12 @@ TABLES = (
         of_thread=lambda thread, org: _HELD.c.account == f"{org}/{thread}",
         past=lambda at: _HELD.c.until <= at.now.timestamp(),
     ),
+    Kept(
+        SEGMENTS,
+        "thread",
+        f"{_WITH_THREAD}, and with it the objects of the bucket",
+        of_thread=lambda id_, _: SEGMENTS.c.run == id_,
+    ),
     Kept("checkpoints", "thread", _WITH_THREAD),
     Kept("checkpoint_blobs", "thread", _WITH_THREAD),
     Kept("checkpoint_writes", "thread", _WITH_THREAD),
@@ -200,6 +208,7 @@ TABLES = (
     Kept(RATES, "installation", "three minutes", past=lambda at: outdated(at.now.timestamp())),
     Kept("procrastinate_workers", "installation", "ten times `SIGNOFF_LEASE_S` after its last heartbeat", "the queue"),
     Kept("procrastinate_periodic_defers", "installation", "empty: no job is periodic", "the queue"),
+    Kept(FINGERPRINTS, "installation", "for good: which keys its machines have to have", "nothing"),
     Kept("alembic_version", "installation", "for good", "nothing"),
     Kept("queue_migrations", "installation", "for good", "nothing"),
     Kept("checkpoint_migrations", "installation", "for good", "nothing"),
@@ -207,7 +216,12 @@ TABLES = (
 """Tables of the database, and of ``checkpoints.db`` where that is SQLite."""
 
 FILES = (
-    Kept("store/", "thread", f"{_WITH_THREAD}: its repository, snapshots, outputs and artefacts"),
+    Kept(
+        "store/",
+        "thread",
+        f"{_WITH_THREAD}: its repository, snapshots, outputs and artefacts; a copy of what is in a bucket, "
+        "`SIGNOFF_KEEP_DAYS` after it was looked at",
+    ),
     Kept(
         "index/",
         "installation",
@@ -265,6 +279,7 @@ class Retention:
         await self.dispatch.drop_ended(math.ceil(self.keep / timedelta(hours=1)))
         await self._drop_unknown_traces(at.before)
         await asyncio.to_thread(self.indexes.drop_before, at.before)
+        await self.files.tidy(at.before)
         at_work = exists().where(RUNS.c.id == THREADS.c.id, RUNS.c.lease_until > now)
         due = select(THREADS.c.id, THREADS.c.org).where(THREADS.c.deleted_at < at.before, MINE, ~at_work)
         async with reading(self.engine) as conn:

@@ -72,13 +72,31 @@ class Settings(Reporting, Lifetimes):
 
     home: Path = Field(
         default_factory=lambda: Path.home() / ".local" / "share" / "signoff",
-        description="Folder of the database, the content store, the keys and the traces. Several servers share one.",
+        description="Folder of the database, the content store, the keys and the traces. Several servers share one, "
+        "unless SIGNOFF_BUCKET is set.",
     )
     database_url: SecretStr | None = Field(
         default=None, description="postgresql://user:password@host/database. Empty: SQLite in the home folder."
     )
     database_connections: int = Field(
         default=15, ge=1, le=1_000, description="Connections of one process to that database, for its rows."
+    )
+    bucket: str = Field(
+        default="",
+        description="Bucket of an S3-compatible server that has the content store, so that servers and workers need no "
+        "folder in common; with SIGNOFF_DATABASE_URL only. Empty: the home folder has it.",
+    )
+    bucket_endpoint: str = Field(
+        default="", description="Address of that server, e.g. https://minio.example:9000. Empty: Amazon's."
+    )
+    bucket_region: str = Field(default="us-east-1", description="Region of the bucket.")
+    bucket_prefix: str = Field(
+        default="signoff", description="What the names of our objects in the bucket begin with: a folder of it."
+    )
+    bucket_credentials: str = Field(
+        default="",
+        description="Where the login for the bucket is: env:NAME or file:PATH. The variable or file holds "
+        "KEY_ID:SECRET, or KEY_ID:SECRET:SESSION_TOKEN. Empty: as Amazon's own tools find one.",
     )
     org: str = Field(default="local", description="Organisation that runs belong to on this machine.")
     approvals_mode: Literal["solo", "team"] = Field(
@@ -318,6 +336,16 @@ class Settings(Reporting, Lifetimes):
         pairs = [part.strip().partition("=") for part in self.setup_credentials.split(",") if part.strip()]
         return {host.strip().lower(): _referenced(where.strip()) for host, _, where in pairs}
 
+    def bucket_login(self) -> tuple[str, ...] | None:
+        """Key id, secret and perhaps a session token of the bucket as they are now; empty: none is named.
+
+        None: they are not where SIGNOFF_BUCKET_CREDENTIALS says, or no such thing.
+        """
+        if not self.bucket_credentials:
+            return ()
+        parts = tuple((_referenced(self.bucket_credentials.strip()) or "").strip().split(":", 2))
+        return parts if len(parts) > 1 and all(parts) else None
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
@@ -335,6 +363,7 @@ class Settings(Reporting, Lifetimes):
         values = tuple(secret.get_secret_value() for secret in fields if secret and secret.get_secret_value())
         for login in filter(None, self.index_logins().values()):
             values = (*values, login.rpartition(":")[2].strip(), login.strip())
+        values = (*values, *(self.bucket_login() or ())[1:])
         return (*values, unquote(password)) if password else values
 
 

@@ -175,6 +175,10 @@ class ModelRegistry(Protocol):
         """How they are, by id; those that nothing is known about are left out."""
         ...
 
+    def failures(self) -> Mapping[str, str]:
+        """What those that are down said last, by id."""
+        ...
+
     def as_one(self, models: tuple[Model, ...]) -> Model:
         """These models as one, best first."""
         ...
@@ -264,6 +268,10 @@ class EndpointRegistry:
                 health[card.id] = "down"
         return health
 
+    def failures(self) -> Mapping[str, str]:
+        """See ``ModelRegistry.failures``."""
+        return {name: breaker.circuit.last_error for (_, name), (_, breaker) in self.opened.items() if breaker.open}
+
     def as_one(self, models: tuple[Model, ...]) -> Model:
         """See ``ModelRegistry.as_one``: the next one at once, and again only when none answered."""
         return as_one(models, self.catalogue.persistence)
@@ -302,6 +310,10 @@ class FixedModels:
 
     def health(self, cards: Sequence[ModelCard]) -> Mapping[str, Health]:  # noqa: ARG002  the contract's
         """See ``ModelRegistry.health``."""
+        return {}
+
+    def failures(self) -> Mapping[str, str]:
+        """See ``ModelRegistry.failures``."""
         return {}
 
     def as_one(self, models: tuple[Model, ...]) -> Model:

@@ -215,7 +215,7 @@ class Routed:
                 }
             )
         if first is None:
-            problem = no_model_error(self.role, order)
+            problem = no_model_error(self.role, order, self.router.registry.failures())
             await self._note(order, "nobody", problem.stable_code)
             raise problem
         router = self.router

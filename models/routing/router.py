@@ -380,8 +380,8 @@ def _ordered(request: RouteRequest, cards: ModelCards, catalogue: Catalogue, now
     return Route(choices=tuple(choices.values()), reason=reason, passed_over=passed[:200])
 
 
-def no_model_error(role: Role, empty: Route) -> SignoffError:
-    """Say why no model can be asked, as an error by who can act."""
+def no_model_error(role: Role, empty: Route, failures: Mapping[str, str]) -> SignoffError:
+    """Say why no model can be asked, as an error by who can act. ``failures``: what endpoints said last, by model."""
     reasons = "; ".join(empty.passed_over[:10]) or "there is no model"
     message = f"No model can be asked as {role}: {reasons}."
     whys = [why.partition(": ")[2] for why in empty.passed_over]
@@ -389,7 +389,9 @@ def no_model_error(role: Role, empty: Route) -> SignoffError:
     if any("budget" in why for why in whys):
         return Exhausted(message, hint="Raise it and go on: signoff resume RUN --max-cost N")
     if any("does not answer" in why for why in whys):
-        return Unavailable(message, hint="Look at them with `signoff models probe`, then resume.")
+        # In the endpoint's own words: what a run ends with may be all that a person sees of it.
+        said_last = "".join(f" {name}, the last time: {text}" for name, text in sorted(failures.items()) if text)
+        return Unavailable(message + said_last[:2_000], hint="Look at them with `signoff models probe`, then resume.")
     if any("policy" in why for why in whys):
         return Refused(
             message,

@@ -123,6 +123,8 @@ class _Circuit:
     failures: int = 0
     closed_until: float = 0.0
     trying: bool = False
+    last_error: str = ""
+    """What the last failure was, in the endpoint's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,8 @@ class CircuitBreaker(Wrapper):
         if self.open:
             left = max(0.0, self.circuit.closed_until - self.clock())
             raise Unavailable(
-                f"{self.name} failed {self.circuit.failures} times in a row and is left alone for {left:.0f} s.",
+                f"{self.name} failed {self.circuit.failures} times in a row and is left alone for {left:.0f} s. "
+                f"The last time: {self.circuit.last_error}",
                 hint="See the log of the model server; `signoff doctor` probes it.",
             )
         trial = self.circuit.failures >= self.failures
@@ -160,8 +163,9 @@ class CircuitBreaker(Wrapper):
         except (RateLimited, Unreadable, Refused):
             self.circuit.failures = 0  # it answered, if not what was hoped for
             raise
-        except Transient:
+        except Transient as error:
             self.circuit.failures += 1
+            self.circuit.last_error = error.message
             self.circuit.closed_until = self.clock() + self.rest_s
             raise
         else:

@@ -6,6 +6,9 @@ import re
 import shutil
 from pathlib import Path
 
+TEXTS = ("config", "HEAD", "shallow", "pinned.json", "submodules.json", "environment")
+"""Files of a run's folder beside its objects and refs."""
+
 
 def plain(name: str) -> str:
     """Return a name that is safe as a file name and as part of a ref, different for different names.
@@ -31,7 +34,7 @@ def write_text(path: Path, text: str) -> None:
 def copy(source: Path, target: Path, old: str, new: str) -> None:
     # Hard links: objects never change, so two runs can share them.
     shutil.copytree(source / "objects", target / "objects", copy_function=os.link, dirs_exist_ok=True)
-    for name in ("config", "HEAD", "shallow", "pinned.json", "submodules.json", "environment"):
+    for name in TEXTS:
         if (source / name).exists():
             shutil.copy2(source / name, target / name)
     shutil.copytree(source / "refs" / "signoff" / old, target / "refs" / "signoff" / new, dirs_exist_ok=True)

@@ -1,6 +1,7 @@
 """Content store: what runs start from and where they stood, safe on this side of the wall.
 
-One bare repository a run, never shared with a sandbox: objects go in as packs and out as packs.
+One bare repository a run, never shared with a sandbox: objects go in as packs and out as packs. With a ``Replica``
+its folder is one machine's copy of what a bucket has; without one it is all there is.
 Rules for what comes from a sandbox: checked objects only, no configuration, no checkout, ever.
 """
 
@@ -8,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from domain import Broken, Refused, SandboxLost
+from sandbox.content import Replica
+from sandbox.contract import Check
 from sandbox.git import GitFailed, GitStopped, create, git, object_id, tree_of, write_object
 from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
@@ -42,8 +45,9 @@ Authorise = Callable[[str], Awaitable[AuthorisedRemote | None]]
 class Store:
     """Files of runs under one folder."""
 
-    def __init__(self, root: Path, *, most: int = MOST) -> None:
-        self._root, self._most = root, most
+    def __init__(self, root: Path, *, most: int = MOST, replica: Replica | None = None) -> None:
+        self._root, self._most, self._replica = root, most, replica
+        self._at_work: set[str] = set()
         self._permit: Permit | None = None
         self._packs = Packs()
         self._authorise: Authorise | None = None
@@ -57,7 +61,7 @@ class Store:
         self._authorise = authorise
 
     def beside(self, root: Path) -> "Store":
-        """A store of another folder, under the same permit and credentials."""
+        """A store of another folder, of this machine alone, under the same permit and credentials."""
         store = Store(root, most=self._most)
         store._permit, store._authorise = self._permit, self._authorise
         return store
@@ -70,6 +74,44 @@ class Store:
     def path(self, run: str) -> Path:
         """Return the git folder of a run."""
         return self._root / f"{plain(run)}.git"
+
+    @contextlib.asynccontextmanager
+    async def at_work(self, run: str) -> AsyncGenerator[None]:
+        """Inside, the files of a run are here as it left them, and only this process changes them.
+
+        Raises:
+            ContentUnavailable: they are elsewhere, and cannot be fetched.
+        """
+        await self.refresh(run)
+        self._at_work.add(run)
+        try:
+            yield
+        finally:
+            self._at_work.discard(run)
+
+    async def refresh(self, run: str) -> None:
+        """Fetch what other machines did to the files of a run, unless it is worked on here."""
+        if self._replica is not None and run not in self._at_work:
+            await self._replica.pull(run, self.path(run))
+
+    async def push(self, run: str) -> None:
+        """Let other machines have the files of a run; before anything is written that names them."""
+        if self._replica is not None:
+            await self._replica.push(run, self.path(run))
+
+    async def check(self) -> tuple[Check, ...]:
+        """Probe the bucket, where there is one."""
+        return () if self._replica is None else (await self._replica.check(),)
+
+    async def try_out(self) -> None:
+        """Raise ``ContentUnavailable`` where there is a bucket that cannot be used."""
+        if self._replica is not None:
+            await self._replica.bucket.try_out()
+
+    async def tidy(self, before: datetime) -> None:
+        """Remove copies of what the bucket has that nobody looked at since then."""
+        if self._replica is not None:
+            await self._replica.tidy(self._root, before)
 
     async def pin(self, run: str, repo: str, rev: str = "HEAD") -> Pinned:
         """Copy one revision of a repository in; nothing there is touched. Repeating it is fine.
@@ -163,12 +205,12 @@ class Store:
 
     async def files(self, run: str, tree: str) -> tuple[str, ...]:
         """Paths of all files of a tree, sorted. Names that are not UTF-8 are left out: nobody could name them."""
-        with self._reading(run) as folder:
+        async with self._reading(run) as folder:
             return await trees.files(folder, tree)
 
     async def versions(self, run: str, tree: str) -> dict[str, str]:
         """The hash of the content of every file of a tree, by its path; see ``files``."""
-        with self._reading(run) as folder:
+        async with self._reading(run) as folder:
             return await trees.versions(folder, tree)
 
     async def read(self, run: str, tree: str, path: str, limit: int = 8 << 20) -> bytes:
@@ -177,12 +219,12 @@ class Store:
         Raises:
             Refused: ``file_not_found`` or ``file_too_large``.
         """
-        with self._reading(run) as folder:
+        async with self._reading(run) as folder:
             return await trees.read(folder, tree, path, limit)
 
     async def read_many(self, run: str, tree: str, paths: Sequence[str], *, limit: int) -> dict[str, bytes]:
         """Bytes of those of ``paths`` that are files of at most ``limit`` bytes, all in one go; others are left out."""
-        with self._reading(run) as folder:
+        async with self._reading(run) as folder:
             return await trees.read_many(folder, tree, paths, limit)
 
     async def changed(self, run: str, old: str, new: str) -> tuple[str, ...]:
@@ -191,18 +233,18 @@ class Store:
 
     async def numstat(self, run: str, old: str, new: str) -> tuple[Changed, ...]:
         """Count the lines that were added to and removed from each file; a rename is a deletion and an addition."""
-        with self._reading(run) as folder:
+        async with self._reading(run) as folder:
             return await trees.numstat(folder, old, new)
 
     async def diff(self, run: str, old: str, new: str) -> str:
         """Return a patch that ``git apply`` takes; files that are not UTF-8 are in it as binary."""
-        with self._reading(run) as folder:
+        async with self._reading(run) as folder:
             return await trees.diff(folder, old, new)
 
     async def with_files(self, run: str, base: str, tree: str, paths: Sequence[str]) -> str:
         """Return the tree ``base`` with what another tree has at ``paths``; what that one lacks is taken out."""
         folder, names = self.path(run), [path.encode(errors="surrogateescape") for path in paths]
-        with self._reading(run):
+        async with self._reading(run):
             theirs, ours = await folders(folder, tree, names), await folders(folder, base, names)
             return await asyncio.to_thread(
                 rewritten, folder, ours, {name: entry_of(theirs, name) for name in names}, force=True
@@ -264,24 +306,28 @@ class Store:
 
     async def parts(self, run: str, full: str) -> tuple[str, str]:
         """Return the trees of the checkout and of the home folder (``-``: empty) in a ``Snapshot.full``."""
-        with self._reading(run) as folder:
+        async with self._reading(run) as folder:
             out = (await git(folder, "ls-tree", object_id(full))).decode()
         named = {line.split("\t")[1]: line.split()[2] for line in out.splitlines()}
         return named["repo"], named.get("home", "-")
 
     async def drop(self, run: str) -> None:
         """Forget a run. Does nothing where there is none."""
+        if self._replica is not None:
+            await self._replica.drop(run)
         await asyncio.to_thread(shutil.rmtree, self.path(run), ignore_errors=True)
 
     async def fork(self, run: str, new_run: str) -> None:
         """Give another run everything that this one has; objects are shared as hard links."""
+        await self.refresh(run)
         source, target = self.path(run), self.path(new_run)
         if not source.exists():
             raise _unknown(run)
         await asyncio.to_thread(copy, source, target, plain(run), plain(new_run))
 
-    @contextlib.contextmanager
-    def _reading(self, run: str) -> Generator[Path]:
+    @contextlib.asynccontextmanager
+    async def _reading(self, run: str) -> AsyncGenerator[Path]:
+        await self.refresh(run)
         folder = self.path(run)
         if not folder.exists():
             raise _unknown(run)

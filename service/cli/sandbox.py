@@ -314,6 +314,7 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
             return (
                 *_machine(application),
                 *await application.backend.check(application.spec),
+                *await application.store.check(),
                 *await application.probe_models(),
                 *await probe_tools(application.settings),
             )

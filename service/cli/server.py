@@ -34,7 +34,7 @@ from service.storage.schema import make_tables
 from service.wiring.application import open_application
 from service.wiring.coder import reports_of
 from service.wiring.server import ServerContext, open_server_context
-from tools import readable
+from tools import ServerReport, readable
 
 ADMIN = ("org_admin", "operator", "approver", "auditor")
 
@@ -53,10 +53,9 @@ def serve(
 
       signoff serve --port 8123
     """
-    settings = read_settings()
-    options = {"host": host, "port": port}
-    settings = settings.model_copy(update={name: value for name, value in options.items() if value is not None})
-    run_async(lambda: listen(settings, new_key=new_key), loop=uvloop.new_event_loop)
+    changed = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    # Read inside: a setting that is wrong is one line with a code, too.
+    run_async(lambda: listen(read_settings().model_copy(update=changed), new_key=new_key), loop=uvloop.new_event_loop)
 
 
 async def listen(settings: Settings, *, new_key: bool = False) -> None:
@@ -226,19 +225,18 @@ def mcp(
 
       SIGNOFF_MCP_KEY=ak_… signoff mcp --url https://signoff.example.com
     """
-    settings = read_settings()
-    run_async(lambda: serve_tools(settings, url or settings.mcp_url))
+    run_async(lambda: serve_tools(read_settings(), url))
 
 
 async def serve_tools(settings: Settings, url: str | None) -> None:
-    """Serve until the host closes standard input.
+    """Serve until the host closes standard input; ``url``: instead of the one in the settings.
 
     Raises:
         Refused: ``not_authenticated`` for a server without a key; ``already_serving`` where one works on the same home.
     """
     from service.mcp.stdio import local_principal, serve_embedded, serve_remote  # noqa: PLC0415  half a second
 
-    if url:
+    if url := url or settings.mcp_url:
         if settings.mcp_key is None:
             raise refuse("not_authenticated", f"{url} wants a key.", hint="Set SIGNOFF_MCP_KEY to an API key of it.")
         await serve_remote(url.rstrip("/"), settings.mcp_key.get_secret_value())
@@ -261,10 +259,15 @@ def tools(
 
       signoff tools tickets --json
     """
-    settings = read_settings()
-    reports = [each for each in run_async(lambda: reports_of(settings)) if server in {None, each.server}]
-    if server is not None and not reports:
-        raise Refused(f"There is no MCP server {server!r}.", code="tool_unknown", hint="Leave the name out to see all.")
+
+    async def work() -> list[ServerReport]:
+        reports = [each for each in await reports_of(read_settings()) if server in {None, each.server}]
+        if server is not None and not reports:
+            what, hint = f"There is no MCP server {server!r}.", "Leave the name out to see all."
+            raise Refused(what, code="tool_unknown", hint=hint)
+        return reports
+
+    reports = run_async(work, as_json=as_json)
     good = not any(each.problem or each.wrong for each in reports)
     if as_json:
         print_json({"ok": good, "servers": [report.plain(each) for each in reports]})
@@ -300,10 +303,8 @@ def worker(
 
       signoff worker --workers 2
     """
-    settings = read_settings()
-    if workers is not None:
-        settings = settings.model_copy(update={"workers": workers})
-    run_async(lambda: work(settings), loop=uvloop.new_event_loop)
+    changed = {} if workers is None else {"workers": workers}
+    run_async(lambda: work(read_settings().model_copy(update=changed)), loop=uvloop.new_event_loop)
 
 
 async def work(settings: Settings) -> None:

@@ -48,6 +48,8 @@ from service.runs.streaming import EVENTS, Listen, Listeners, Subscription
 STEPS = 100_000  # supersteps of one advance; the run's own budget ends it long before
 ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_mismatch", "not_approver"})
 """Refusals of a signature that a new question may heal."""
+TRIED_AGAIN = frozenset({"lease_lost", "content_unavailable"})
+"""What says nothing about the run: somebody else has it, or its files cannot be reached for a moment."""
 KILLED_BEFORE = {"plan", "replan", "review"}
 """Nodes that ask models and do not look by themselves whether somebody pulled the kill switch."""
 CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"  # langgraph exports no name for it: only open interrupts resume
@@ -231,13 +233,13 @@ class RunEngine:
         before, meter = Spent(), UsageMeter()
         try:
             with metered() as meter:
-                async with self._overlapping(run, generation, meter, listeners):
+                async with self.store.at_work(run.id), self._overlapping(run, generation, meter, listeners):
                     start, before = await self._input(run, generation, config)
                     await self._listen(run, start, config, listeners)
         except GraphDrained:
             return AdvanceOutcome(status="pending")
         except SignoffError as error:
-            if error.stable_code == "lease_lost" or isinstance(error, DatabaseUnavailable):
+            if error.stable_code in TRIED_AGAIN or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
             with though_lost():  # it was cancelled meanwhile: what its calls cost stands in the usage
                 await self._book(config, before, meter.spent)

@@ -81,6 +81,9 @@ class TurnExecutor:
             standing = await self._advance(engine, turn, feed, control)
         except SignoffError as error:
             if error.stable_code in {"run_busy", "lease_lost"} or isinstance(error, Transient):
+                if isinstance(error, Transient):
+                    log = structlog.get_logger("signoff.turn")
+                    log.warning("turn waits", turn=turn.id, code=error.stable_code, error=error.message)
                 return await self._later(turn, feed, "again" if isinstance(error, Transient) else "busy")
             await self._failed(turn, feed, error.stable_code, error.message)
             return "ended"

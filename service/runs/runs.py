@@ -40,6 +40,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from database import UtcDateTime, fetch_all, reading, telling, write_one, writing
 from domain import Ending, Refused, Task, value
 from domain.identity import split_credential
+from sandbox.content import ContentUnavailable
 from service.tables import METADATA
 
 Status = Literal[
@@ -347,9 +348,11 @@ def lease_lost(run: str) -> Refused:
 
 @contextmanager
 def though_lost() -> Generator[None]:
-    """Let pass that the run is somebody else's by now, or nobody's."""
+    """Let pass that the run is somebody else's by now, or nobody's, or that its files cannot be kept."""
     try:
         yield
+    except ContentUnavailable:
+        pass
     except Refused as error:
         if error.stable_code != "lease_lost":
             raise

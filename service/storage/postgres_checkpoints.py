@@ -7,7 +7,7 @@ kept by one statement, in the order in which it came, whole or not at all.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -140,6 +140,8 @@ class FencedPostgres(AsyncPostgresSaver):
     waiting: dict[Writer, PendingBatch]
     keeping: "dict[Writer, asyncio.Task[None]]"
     overlaps: dict[Writer, Overlap]
+    before: Callable[[str], Awaitable[None]]
+    """Called with a run before anything of it is written: what its checkpoint names has to be there by then."""
 
     @asynccontextmanager
     async def overlapping(self, effects: StepEffects, generation: int, *, fresh: bool) -> AsyncGenerator[None]:
@@ -319,6 +321,7 @@ class FencedPostgres(AsyncPostgresSaver):
     async def _write(self, writer: Writer, batch: PendingBatch, *, behind: Exception | None) -> None:
         if behind is not None:
             raise behind
+        await self.before(writer[0])
         with _named():
             async with asyncio.timeout(ANSWER_S), self.pool.connection() as conn:
                 statement = _FREE if writer[1] is None else _FENCED
@@ -351,6 +354,10 @@ class FencedPostgres(AsyncPostgresSaver):
                     yield cursor
 
 
+async def _nothing(_run: str) -> None:
+    """Nothing has to happen before."""
+
+
 def _writer(config: RunnableConfig) -> Writer:
     return held(config) or (str(config.get("configurable", {})["thread_id"]), None)
 
@@ -374,5 +381,5 @@ async def open_postgres(url: str) -> AsyncGenerator[FencedPostgres]:
     pool = pool_of(url, min_size=1, max_size=MOST_CONNECTIONS, kwargs=options, open=False)
     async with pool:
         saver = FencedPostgres(pool)
-        saver.pool, saver.waiting, saver.keeping, saver.overlaps = pool, {}, {}, {}
+        saver.pool, saver.waiting, saver.keeping, saver.overlaps, saver.before = pool, {}, {}, {}, _nothing
         yield saver

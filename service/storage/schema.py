@@ -10,6 +10,7 @@ from models import MODEL_TABLES
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES
+from service.auth.secrets import FINGERPRINTS
 from service.forges.events import FORGE_EVENTS
 from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
@@ -18,14 +19,14 @@ from service.runs.turns import TURNS
 from service.storage.assistants import STORED, VERSIONS
 from service.storage.crons import CRONS
 from service.storage.items import ITEMS
+from service.storage.segments import SEGMENTS
 from service.storage.vectors import VECTORS
 from service.tables import METADATA
 from telemetry.audit import metadata as audit
 
 ALL = (
     *(RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, SERVICE_ACCOUNTS, ITEMS, STORED, VERSIONS, CRONS, EVENTS, RATES),
-    FORGE_EVENTS,
-    VECTORS,
+    *(FORGE_EVENTS, VECTORS, SEGMENTS, FINGERPRINTS),
 )
 """The tables of the service; METADATA knows a table only once its module was imported."""
 EVERY_ROOM = (approvals, audit, METADATA, MODEL_TABLES)

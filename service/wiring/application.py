@@ -32,6 +32,7 @@ from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
+from service.auth.secrets import ensure_same_keys
 from service.memory.changes import MemoryChanges
 from service.memory.ended_runs import EndedRuns
 from service.memory.rebuilding import MemoryRebuild
@@ -43,6 +44,7 @@ from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
 from service.wiring.coder import open_tools
+from service.wiring.content import open_content
 from service.wiring.environments import open_environments
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.learning import learning_from
@@ -209,14 +211,16 @@ async def open_application(
         spans = await stack.enter_async_context(open_tracing(settings, redactor, metrics))
         storage = await open_storage(settings, stack)
         database = storage.engine
+        if storage.server is not None:
+            # Tables on a server are shared: changing them is for who runs it to say, and not for any command.
+            await ensure_migrated(database)
+            # Before a key of our own is made for lack of theirs.
+            await ensure_same_keys(database, settings.home / "keys")
         audit = open_audit(settings, database, clock)
         # Left behind everything that is opened later, and before the engine: by then nothing more is written.
         stack.push_async_callback(witnessed, audit)
         if storage.server is None:
             await prepare_sqlite(database, partial(make_tables, database))
-        else:
-            # Tables on a server are shared: changing them is for who runs it to say, and not for any command.
-            await ensure_migrated(database)
         four_eyes = FourEyes(
             engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
         )
@@ -254,7 +258,7 @@ def _assemble(  # noqa: PLR0917
 ) -> Application:
     pool, spec = open_pool(settings, partial(trace_passage, spans), stack.push_async_callback), spec_of(settings)
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
-    store, tools = Store(settings.home / "store"), open_tools(settings, stack)
+    store, tools = open_content(settings, storage, clock), open_tools(settings, stack)
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")

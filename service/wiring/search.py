@@ -61,6 +61,7 @@ class RepositorySearch:
         self, run: str, tree: str, query: str, *, budget_tokens: int, seconds: float = FIRST_INDEX_S
     ) -> SearchAnswer:
         """Search a tree of a run. Raises ``run_not_found``."""
+        await self.store.refresh(run)
         files = TreeFiles(self.store, run, tree, await self.masks(run))
         pinned = self.store.pinned(run)
         finder = Finder(files, index=self.indexes.of(pinned.repo), seconds=seconds)

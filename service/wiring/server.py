@@ -45,6 +45,7 @@ from service.storage.crons import Crons
 from service.storage.items import Items
 from service.wiring.application import Application
 from service.wiring.caches import Caches
+from service.wiring.content import ensure_reachable
 from service.wiring.forge_inbox import ForgeInbox, open_forge_inbox
 from service.wiring.readings import Counts, MetricsPage, metrics_page
 
@@ -165,6 +166,7 @@ async def open_server_context(application: Application, *, walks: bool = True) -
     settings = application.settings
     alone = nullcontext() if application.server else alone_in(settings.home)
     with alone:
+        await ensure_reachable(application.store)
         async with AsyncExitStack() as stack:
             posting = await stack.enter_async_context(new_client())
             asking = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0))

@@ -18,6 +18,7 @@ EXTRAS = {
     "torch",
     "vllm",
     "langchain_anthropic",
+    "obstore",
     "psycopg",
     "psycopg_pool",
     "procrastinate",

@@ -80,6 +80,22 @@ async def test_a_client_that_waits_goes_on_with_the_next_server(tmp_path: Path) 
         assert values["ending"]["status"] == "delivered", values["ending"]
 
 
+@pytest.mark.parametrize("command", ["serve", "worker", "mcp", "tools", "list"])
+async def test_a_setting_that_is_wrong_is_one_line(tmp_path: Path, command: str) -> None:
+    ended = await Cli(tmp_path, {"SIGNOFF_PORT": "99999"}).run(command)
+    assert (ended.code, ended.out) == (2, "")
+    assert "error[settings_invalid]" in ended.err
+    assert "SIGNOFF_PORT" in ended.err
+    assert "Traceback" not in ended.err
+
+
+async def test_a_tool_server_that_is_not_named_is_one_line(tmp_path: Path) -> None:
+    ended = await Cli(tmp_path).run("tools", "nobody")
+    assert ended.code == 2
+    assert "error[tool_unknown]" in ended.err
+    assert "Traceback" not in ended.err
+
+
 async def test_what_keeps_a_server_from_starting_is_one_line(tmp_path: Path) -> None:
     cli = Cli(tmp_path, {"SIGNOFF_SANDBOX": "unsafe-local"})
 
