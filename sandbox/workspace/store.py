@@ -252,7 +252,7 @@ class Store:
 
     async def merged(self, run: str, base: str, ours: str, theirs: str) -> MergedTree:
         """Put what ``theirs`` changed since ``base`` on top of ``ours``; what cannot be merged is named."""
-        with self._reading(run) as folder:
+        async with self._reading(run) as folder:
             return await merged(folder, base, ours, theirs)
 
     async def marked(self, run: str, tree: str, paths: Sequence[str]) -> tuple[str, ...]:
