@@ -4,8 +4,6 @@ Only ``service.wiring``, ``service.retention`` and the command line come in by t
 """
 
 from telemetry.identity import Identity, run_context, trace_id, traceparent
-from telemetry.langfuse import RunScore, ScoreClient, ScoreReporter, scores_of
-from telemetry.langfuse_experiments import DatasetClient, ExperimentItem, item_id
 from telemetry.logs import about_run, logging_as
 from telemetry.metrics import GaugeReading, Metrics, Waiting
 from telemetry.otlp import Destination, to_collector, to_langfuse
@@ -18,17 +16,12 @@ from telemetry.traced_backend import TracedBackend
 from telemetry.tracing import Tracing, tracing
 
 __all__ = [
-    "DatasetClient",
     "Destination",
-    "ExperimentItem",
     "GaugeReading",
     "Happening",
     "Identity",
     "Metrics",
     "Redactor",
-    "RunScore",
-    "ScoreClient",
-    "ScoreReporter",
     "Span",
     "SpanNode",
     "Totals",
@@ -37,13 +30,11 @@ __all__ = [
     "Waiting",
     "about_run",
     "forget_trace",
-    "item_id",
     "logging_as",
     "read_trace",
     "render",
     "rewrite_trace",
     "run_context",
-    "scores_of",
     "to_collector",
     "to_langfuse",
     "trace_id",

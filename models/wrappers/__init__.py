@@ -1,6 +1,6 @@
 """Wrappers: models made of models, each with one promise; ``models.routing.endpoints`` puts them together."""
 
-from models.wrappers.cache import AnswerStore, Cached, MemoryAnswers, Similarity, StoredAnswers
+from models.wrappers.cache import Cached, MemoryAnswers, Similarity, StoredAnswers
 from models.wrappers.context_window import ContextWindow
 from models.wrappers.instrumented import Instrumented
 from models.wrappers.limits import Budgeted, BudgetLedger, MemoryCounters, Quota, StoredCounters, StoredLedger
@@ -22,7 +22,6 @@ from models.wrappers.usage_log import (
 from models.wrappers.vectors import StoredVectors
 
 __all__ = [
-    "AnswerStore",
     "BudgetLedger",
     "Budgeted",
     "Cached",

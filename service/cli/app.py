@@ -68,7 +68,7 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
         "cli.server", "worker", "Perform runs that any server on the same database took in, until a signal says stop."
     ),
     "migrate": CommandEntry(
-        "cli.server",
+        "cli.operations.migration",
         "migrate",
         "Make or change the tables on the server of SIGNOFF_DATABASE_URL. Doing it twice changes nothing.",
     ),

@@ -21,8 +21,8 @@ from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
+from service.wiring.coding.prompts import prompt_versions
 from service.wiring.models import probe_dialects
-from service.wiring.prompts import prompt_versions
 
 app = typer.Typer(help="Which models there are, how their endpoints are, and who would be asked.", no_args_is_help=True)
 

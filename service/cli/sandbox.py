@@ -24,7 +24,7 @@ from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
-from service.wiring.coder import probe_tools
+from service.wiring.coding.coder import probe_tools
 from service.wiring.sandboxes import spec_of, without_meaning
 
 _SCRIPT = Path(sandbox.__file__).parent / "images" / "project.sh"

@@ -7,7 +7,7 @@ from service.eval.results import AttemptResult, Manifest
 from service.settings import Settings
 from service.wiring.application import Application
 from service.wiring.telemetry import RunSpans, score_client
-from telemetry import DatasetClient, ExperimentItem, RunScore, item_id
+from telemetry.langfuse import DatasetClient, ExperimentItem, RunScore, item_id
 
 
 async def publish(

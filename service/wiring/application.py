@@ -43,14 +43,14 @@ from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
-from service.wiring.coder import open_tools
+from service.wiring.coding.coder import open_tools
+from service.wiring.coding.learning import learning_from
+from service.wiring.coding.memory import open_book, open_ended_runs, open_recall, remembering
+from service.wiring.coding.nodes import build_nodes
 from service.wiring.content import open_content
 from service.wiring.environments import open_environments
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
-from service.wiring.learning import learning_from
-from service.wiring.memory import open_book, open_ended_runs, open_recall, remembering
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
-from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
 from service.wiring.search import RepositorySearch
 from service.wiring.telemetry import (

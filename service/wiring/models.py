@@ -16,15 +16,7 @@ from database import writing
 from domain import Refused
 from domain.masking import Masker
 from domain.progress import CandidateLoop
-from models import (
-    Database,
-    Model,
-    ModelProvider,
-    ModelSettings,
-    Provider,
-    Role,
-    SelectionContext,
-)
+from models import Database, Model, ModelProvider, ModelSettings, Provider, Role, SelectionContext
 from models.clients import Embedder, ModelEndpoint, Probe, probe
 from models.contract import DialectName
 from models.dialects import probe_with_dialogues

@@ -19,20 +19,9 @@ from service.runs.engine import Ended, nobody
 from service.runs.runs import Run, RunState
 from service.settings import Settings
 from service.wiring.sandboxes import told
-from telemetry import (
-    ExperimentItem,
-    Identity,
-    Metrics,
-    Redactor,
-    ScoreClient,
-    ScoreReporter,
-    Tracing,
-    run_context,
-    to_collector,
-    to_langfuse,
-    tracing,
-)
+from telemetry import Identity, Metrics, Redactor, Tracing, run_context, to_collector, to_langfuse, tracing
 from telemetry.audit import Audit, Folder, Subjects
+from telemetry.langfuse import ExperimentItem, ScoreClient, ScoreReporter
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from service.cli.server import bring_up_to_date
+from service.cli.operations.migration import bring_up_to_date
 from service.settings import Settings
 
 HASTY = "-c fsync=off"

@@ -12,7 +12,7 @@ from memory import NAMESPACE
 from service.memory.erasure import forget_in_memory
 from service.settings import Settings
 from service.wiring.application import Application, open_application
-from service.wiring.memory import shown_kinds
+from service.wiring.coding.memory import shown_kinds
 from tests.worlds.cli import Cli
 from tests.worlds.house import OK, application, decide, repository, settings, start, task
 from tests.worlds.served import Served

@@ -7,7 +7,7 @@ from decimal import Decimal
 from structlog.testing import capture_logs
 
 from domain import Review, Spent
-from telemetry import ScoreClient, ScoreReporter
+from telemetry.langfuse import ScoreClient, ScoreReporter
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 VALUES = {

@@ -11,7 +11,8 @@ import pytest
 from langfuse import LangfuseOtelSpanAttributes
 
 from domain import Refused, SignoffError, Transient
-from telemetry import DatasetClient, ExperimentItem, Redactor, RunScore, ScoreClient, item_id, trace_id
+from telemetry import Redactor, trace_id
+from telemetry.langfuse import DatasetClient, ExperimentItem, RunScore, ScoreClient, item_id
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = "sk-lf-0000"

@@ -4,7 +4,7 @@ from decimal import Decimal
 from domain import CommandRun, Review, Spent, Verdict
 from domain.decision import Vote
 from domain.evidence import Proof, TestReport
-from telemetry import scores_of
+from telemetry.langfuse import scores_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

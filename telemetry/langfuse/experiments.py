@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from domain import value
-from telemetry.langfuse import ScoreClient
+from telemetry.langfuse.scores import ScoreClient
 
 
 @value

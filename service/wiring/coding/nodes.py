@@ -24,9 +24,9 @@ from retrieval import IndexFolder
 from sandbox import Workspaces
 from sandbox.environments import Environments
 from service.settings import Settings
-from service.wiring.coder import build_executor, build_team
+from service.wiring.coding.coder import build_executor, build_team
+from service.wiring.coding.prompts import prompt_sources
 from service.wiring.models import ModelSelection
-from service.wiring.prompts import prompt_sources
 from service.wiring.telemetry import trace_decision
 from telemetry import Tracing
 from tools import ToolServers
@@ -47,7 +47,7 @@ def build_nodes(
     clock: Clock = now,
     resume_votes_as: Voter | None = None,
     tools: ToolServers | None = None,
-    recall: Recall | None = None,
+    recall: Recall,
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
     store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
@@ -62,8 +62,7 @@ def build_nodes(
         ballots=ballots,
         tracer=spans.tracer,
     )
-    trees = RecentTrees(store, masks, indexes)
-    execute = build_executor(settings, changes, selection, trees, clock, tools, recall or Recall())
+    execute = build_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock, tools, recall)
     observe = Observer(prompt=says["observe"], result=says["result"])
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up, publisher=publisher),
@@ -77,7 +76,7 @@ def build_nodes(
             tracer=spans.tracer,
             test_minutes=settings.test_minutes,
             indexes=indexes,
-            recall=recall or Recall(),
+            recall=recall,
         ),
         execute=execute,
         observe=observe,

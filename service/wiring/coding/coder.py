@@ -18,8 +18,8 @@ from nodes.teamwork.merging import MergeQueue
 from nodes.teamwork.turns import WorkerTurns
 from sandbox import Check
 from service.settings import Settings
+from service.wiring.coding.prompts import prompt_sources
 from service.wiring.models import ModelSelection
-from service.wiring.prompts import prompt_sources
 from tools import McpServers, ServerReport, ToolServers, load_servers
 
 
