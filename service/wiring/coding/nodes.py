@@ -84,9 +84,7 @@ def build_nodes(
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
-        review=_reviewer(
-            settings, selection, masks=masks, workspaces=workspaces, spans=spans, revise=revise, clock=clock
-        ),
+        review=_reviewer(settings, selection, changes, clock),
         assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer, publisher=publisher),
         ask=Asker(ballots=ballots, masks=masks),
         wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=decided),
@@ -95,23 +93,14 @@ def build_nodes(
     )
 
 
-def _reviewer(
-    settings: Settings,
-    selection: ModelSelection,
-    *,
-    masks: Masks,
-    workspaces: Workspaces,
-    spans: Tracing,
-    revise: Reviser,
-    clock: Clock,
-) -> Reviewer:
+def _reviewer(settings: Settings, selection: ModelSelection, changes: ChangeRunner, clock: Clock) -> Reviewer:
     return Reviewer(
-        workspaces=workspaces,
-        store=revise.store,
-        masks=masks,
+        workspaces=changes.workspaces,
+        store=changes.store,
+        masks=changes.masks,
         roster=selection,
-        engine=revise.engine,
+        engine=changes.engine,
         prompt=prompt_sources(settings)["review"],
         clock=clock,
-        tracer=spans.tracer,
+        tracer=changes.tracer,
     )
