@@ -96,7 +96,3 @@ class CachedEmbeddings:
                     await conn.execute(insert(VECTORS).values(**row))
             except IntegrityError:  # another process embedded the same text
                 continue
-
-
-# Until service/wiring/coding/memory.py says CachedEmbeddings.
-StoredVectors = CachedEmbeddings
