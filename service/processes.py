@@ -1,4 +1,8 @@
-"""Processes by names that say whether they still live, on the machine that gave the name."""
+"""Processes by names that say whether they still live, on the machine that gave the name.
+
+A lease that a process holds would run out by itself; on the same machine its death is known at once. A process that
+cannot be seen from here (another machine, another container's process table) is never called dead.
+"""
 
 import os
 import socket
@@ -10,7 +14,7 @@ _STARTED = 21
 
 
 def own_name() -> str:
-    """``host/pid/start/random`` of this very process."""
+    """``host/pid/start/random`` of this very process; the last part tells two names of one process apart."""
     pid = os.getpid()
     return f"{socket.gethostname()}/{pid}/{_start_of(pid) or 0}/{uuid4().hex[:8]}"
 
