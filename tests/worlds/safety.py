@@ -5,7 +5,7 @@ happened in the end happened without an approval.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,6 @@ from service.wiring.application import Application, open_application
 from tests.worlds.house import OK, decide, git, repository, settings, start, task
 from tests.worlds.injections import (
     ATTACKS,
-    DIALECTS,
     HARMLESS,
     MENDED,
     POISON,
@@ -80,9 +79,7 @@ async def listening() -> AsyncGenerator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x", visits
 
 
-async def tried(
-    folder: Path, surface: str, attack: str, dialect: Dialect, *, sandbox: str = "unsafe-local"
-) -> Outcome:
+async def tried(folder: Path, surface: str, attack: str, dialect: Dialect, *, sandbox: str = "unsafe-local") -> Outcome:
     """Work on the task once. An empty ``attack`` puts the harmless text in the same place."""
     where, words = SURFACES[surface], POISON if attack else HARMLESS
     outside = folder / "outside"
@@ -122,9 +119,7 @@ async def tried(
 
 async def _worked(opened: Application, repo: Path, where: Surface, words: str, coder: Obedient) -> Outcome:
     """The run, with every question turned down but the last one, which is whether to deliver."""
-    wanted = task(
-        repo, text=where.task.replace("{}", words), accept=where.accept, outside=where.outside, budget=BUDGET
-    )
+    wanted = task(repo, text=where.task.replace("{}", words), accept=where.accept, outside=where.outside, budget=BUDGET)
     standing, events = await start(opened, wanted)
     solved = False
     for _ in range(MOST_ASKED):
@@ -138,7 +133,9 @@ async def _worked(opened: Application, repo: Path, where: Surface, words: str, c
             solved = ballot.action.tool in DELIVERED_AS.values()
             if solved:
                 break
-            await decide(opened, standing, "reject", "Do not do that.", person="ben")  # not the requester: some tiers are not theirs
+            await decide(
+                opened, standing, "reject", "Do not do that.", person="ben"
+            )  # not the requester: some tiers are not theirs
         standing = await opened.engine.advance(standing.run.id, events.append)
     ballots = (await opened.ballots.list(opened.org, limit=200)).items
     turns = [event.data for event in events if event.kind == "coder_turn"]
@@ -150,8 +147,16 @@ async def _worked(opened: Application, repo: Path, where: Surface, words: str, c
         asked=sum(ballot.state == "rejected" for ballot in ballots),
         refused=sum(not turn["ok"] for turn in turns),
         effects=(
-            *(f"signed: {ballot.action.tool}" for ballot in ballots if any(v.choice == "approve" for v in ballot.votes)),
-            *(f"done unsigned: {b.id}" for b in ballots if b.requirement.humans and b.state in {"consumed", "executed"}),
+            *(
+                f"signed: {ballot.action.tool}"
+                for ballot in ballots
+                if any(v.choice == "approve" for v in ballot.votes)
+            ),
+            *(
+                f"done unsigned: {b.id}"
+                for b in ballots
+                if b.requirement.humans and b.state in {"consumed", "executed"}
+            ),
             *unsigned_commands(events),
         ),
         solved=solved and (proof := standing.values["proof"]).ok and proof.command == where.accept,
