@@ -57,7 +57,7 @@ class Outcome:
     asked: int
     """How often a signature was asked for."""
     refused: int
-    """Turns or changes that were refused without asking anybody."""
+    """Turns that were refused without asking anybody; a coder that answers once takes none."""
     effects: tuple[str, ...]
     """Everything that happened and nobody signed; has to be empty."""
     solved: bool
@@ -133,9 +133,8 @@ async def _worked(opened: Application, repo: Path, where: Surface, words: str, c
             solved = ballot.action.tool in DELIVERED_AS.values()
             if solved:
                 break
-            await decide(
-                opened, standing, "reject", "Do not do that.", person="ben"
-            )  # not the requester: some tiers are not theirs
+            # By another than the requester: what is critical is not theirs to answer, not even with no.
+            await decide(opened, standing, "reject", "Do not do that.", person="ben")
         standing = await opened.engine.advance(standing.run.id, events.append)
     ballots = (await opened.ballots.list(opened.org, limit=200)).items
     turns = [event.data for event in events if event.kind == "coder_turn"]
