@@ -38,6 +38,8 @@ def search(query: str) -> str:
     match mode():
         case "inject":
             return INJECTION
+        case words if words.startswith("says "):
+            return words.removeprefix("says ")
         case "huge":
             return "x" * 60_000
         case "endless":
