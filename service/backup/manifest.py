@@ -59,7 +59,7 @@ def write_manifest(folder: Path, manifest: BackupManifest) -> None:
     """Write it beside what it is about, with a digest of itself."""
     body = _MANIFEST.dump_python(manifest, mode="json")
     text = json.dumps({"manifest": body, "sha256": _digest(body)}, indent=1, ensure_ascii=False)
-    (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> BackupManifest:

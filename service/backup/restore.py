@@ -19,7 +19,7 @@ from database import open_engine, sqlite_url
 from database.migrations import HEAD, configuration
 from domain import Refused, value
 from service.backup.backup import AUDIT
-from service.backup.files import copy_file, naming_errors, plain_files
+from service.backup.files import copy_file, hash_file, naming_errors, plain_files
 from service.backup.keys import SEALED, unseal_keys
 from service.backup.manifest import BackupManifest, damaged, newer, read_manifest
 from service.backup.postgres import TABLES, ensure_unused, loading
@@ -146,9 +146,11 @@ def _keys(source: Path, manifest: BackupManifest, passphrase: str | None, withou
             hint="Give its passphrase with --passphrase-file, or --without-keys.",
         )
     try:
-        return unseal_keys((source / SEALED).read_bytes(), passphrase)
+        if hash_file(source / SEALED) != manifest.files.get(SEALED):
+            raise damaged(SEALED)
     except FileNotFoundError as error:
         raise damaged(SEALED) from error
+    return unseal_keys((source / SEALED).read_bytes(), passphrase)
 
 
 async def _copy(source: Path, staging: Path, manifest: BackupManifest, progress: Callable[[str], None]) -> None:

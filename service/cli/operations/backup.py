@@ -72,8 +72,9 @@ def restore(
 ) -> None:
     """Make an installation from a backup, in an empty home and an empty database, migrated to this version.
 
-    The home is SIGNOFF_HOME; a backup of PostgreSQL needs SIGNOFF_DATABASE_URL, too. Every file is compared with the manifest, and nothing is overwritten. Until it ends there is nothing. Stop what the
-    backup was made from for good before you start a server here: two would deliver the same runs.
+    The home is SIGNOFF_HOME; a backup of PostgreSQL needs SIGNOFF_DATABASE_URL, too. Every file is compared with the
+    manifest, and nothing is overwritten. Until it ends there is nothing. Stop what the backup was made from for good
+    before you start a server here: two would deliver the same runs.
 
     Examples:
       SIGNOFF_HOME=/srv/signoff signoff restore /backups/monday --passphrase-file /etc/signoff/passphrase
