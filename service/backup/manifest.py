@@ -58,7 +58,7 @@ _MANIFEST = TypeAdapter(BackupManifest)
 def write_manifest(folder: Path, manifest: BackupManifest) -> None:
     """Write it beside what it is about, with a digest of itself."""
     body = _MANIFEST.dump_python(manifest, mode="json")
-    text = json.dumps({"manifest": body, "sha256": _digest(body)}, indent=1, ensure_ascii=False)
+    text = json.dumps({"manifest": body, "sha256": digest_of(body)}, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
@@ -79,7 +79,7 @@ def read_manifest(folder: Path) -> BackupManifest:
     try:
         document = json.loads(text)
         body = document["manifest"]
-        if document["sha256"] != _digest(body):
+        if document["sha256"] != digest_of(body):
             raise damaged(MANIFEST)
         if body["format"] != FORMAT:
             raise newer(f"the form {body['format']}, and this version reads {FORMAT}")
@@ -111,6 +111,7 @@ def newer(what: str) -> Refused:
     )
 
 
-def _digest(body: object) -> str:
+def digest_of(body: object) -> str:
+    """The digest of a manifest, whatever the order of its fields."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

@@ -1,19 +1,16 @@
-"""A backup while a server works, and the installation made again from it after that machine is gone: the real commands."""
+"""A backup while a server works, and the installation made again when that machine is gone: the real commands."""
 
-import asyncio
 import os
 import shutil
 import signal
-import sqlite3
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.e2e.test_bucket import begun
-from tests.e2e.test_cluster import ended
 from tests.worlds import postgres
 from tests.worlds.cli import Cli, told
 from tests.worlds.house import QUICK, git, repository
@@ -44,16 +41,18 @@ async def serving(cli: Cli, key: str = "") -> AsyncGenerator[tuple[httpx.AsyncCl
     try:
         key = key or await told(process, r"(ak_\w+)")
         port = await told(process, r"http://127\.0\.0\.1:(\d+)")
-        async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers={"x-api-key": key}, timeout=120
-        ) as http:
+        url, headers = f"http://127.0.0.1:{port}", {"x-api-key": key}
+        # It says where it serves a moment before it listens.
+        patient = httpx.AsyncHTTPTransport(retries=8)
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=120, transport=patient) as http:
             yield http, key
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
         await process.communicate()
 
 
-async def test_what_a_server_worked_on_goes_on_elsewhere(
+async def test_what_a_server_worked_on_goes_on_elsewhere(  # noqa: PLR0915  one story
     tmp_path: Path, databases: tuple[dict[str, str], dict[str, str]]
 ) -> None:
     before, after = databases
@@ -88,8 +87,6 @@ async def test_what_a_server_worked_on_goes_on_elsewhere(
     shutil.rmtree(first.home)
     made = await second.run("restore", str(tmp_path / "backup"), "--passphrase-file", str(secret), "--json")
     assert made.code == 0, made.err
-    again = await second.run("restore", str(tmp_path / "backup"), "--passphrase-file", str(secret), "--json")
-    assert (again.code, again.json["error"]["code"]) == (2, "home_not_empty")
     if after:
         third = Cli(tmp_path / "third", {**LOCAL, **after})
         used = await third.run("restore", str(tmp_path / "backup"), "--passphrase-file", str(secret), "--json")
