@@ -52,7 +52,7 @@ async def serving(cli: Cli, key: str = "") -> AsyncGenerator[tuple[httpx.AsyncCl
         await process.communicate()
 
 
-async def test_what_a_server_worked_on_goes_on_elsewhere(  # noqa: PLR0915  one story
+async def test_what_a_server_worked_on_goes_on_elsewhere(
     tmp_path: Path, databases: tuple[dict[str, str], dict[str, str]]
 ) -> None:
     before, after = databases
