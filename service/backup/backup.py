@@ -102,9 +102,6 @@ async def back_up(
             folders=tuple(writer.folders),
             sequences=sequences,
         )
-        progress("writing to disk")
-        # Its name must not be there before its bytes are, not even after a power cut.
-        await asyncio.to_thread(os.sync)
         await asyncio.to_thread(write_manifest, partial, manifest)
     return manifest
 

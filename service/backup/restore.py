@@ -181,7 +181,7 @@ def _staging(home: Path) -> Path:
 def _place(staging: Path, settings: Settings) -> None:
     """Give everything its name. On a file system of its own the rows come last: without them there is no home."""
     home = settings.home
-    os.sync()
+    os.sync()  # a home that a power cut takes parts of would not be noticed
     if (witness := settings.audit_witness) is not None:
         # A witness that is still there knows more than the backup, and it is not for us to make it forget.
         if not any(plain_files(witness)):
