@@ -221,7 +221,8 @@ async def test_what_rows_name_is_in_a_backup_that_is_made_while_runs_go_on(tmp_p
         await working
     assert copies > 2
     seen: set[str] = set()
-    for number in range(copies):
+    # Some of them, from the first to the last: how many there are is the machine's to say.
+    for number in sorted({round(place * (copies - 1) / 5) for place in range(6)}):
         there = tmp_path / f"there-{number}"
         await restored(there, tmp_path / f"backup-{number}")
         async with application(there, {"reviewer": [OK]}) as opened:
