@@ -72,6 +72,16 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
         "migrate",
         "Make or change the tables on the server of SIGNOFF_DATABASE_URL. Doing it twice changes nothing.",
     ),
+    "backup": CommandEntry(
+        "cli.operations.backup",
+        "backup",
+        "Copy the installation into a folder, while it goes on: rows, checkpoints, content of runs, audit, keys.",
+    ),
+    "restore": CommandEntry(
+        "cli.operations.backup",
+        "restore",
+        "Make an installation from a backup, in an empty home and an empty database, migrated to this version.",
+    ),
     "jobs": CommandEntry("cli.queue", "jobs_app", "The work of the service, and what of it died."),
     "approvals": CommandEntry("cli.approvals", "app", "Read what waits for a signature, and give or refuse it."),
     "prompts": CommandEntry(

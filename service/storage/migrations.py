@@ -70,8 +70,11 @@ async def ensure_migrated(engine: AsyncEngine) -> None:
         raise refuse("database_not_migrated", f"The database is at revision {at or 'none'}, this version needs {HEAD}.")
 
 
-async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
-    """Apply everything that is missing; return the names of what was applied, in order."""
+async def migrate_postgres(engine: AsyncEngine, url: str, *, to: str = HEAD) -> list[str]:
+    """Apply everything that is missing; return the names of what was applied, in order.
+
+    ``to``: an earlier revision, for rows that are of it.
+    """
     import psycopg  # noqa: PLC0415  an extra
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415
 
@@ -81,8 +84,8 @@ async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
         before = await revision(engine)
         with _migrating():
             async with writing(engine, within_s=None) as conn:
-                await conn.run_sync(upgrade)
-        done = [f"signoff {HEAD}"] if before != HEAD else []
+                await conn.run_sync(upgrade, to)
+        done = [f"signoff {to}"] if before != to else []
         done += await _queue(alone)
         async with AsyncPostgresSaver.from_conn_string(url) as saver:
             await saver.setup()
