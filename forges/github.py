@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from domain.errors import Conflict
+from domain import Refused
+from domain.errors import Conflict, Missing
 from forges.client import LOG_CHARS, ForgeClient, escaped
 from forges.contract import (
     CommitStatus,
@@ -19,11 +20,13 @@ from forges.contract import (
     ForgeComment,
     ForgeIssue,
     ForgeRepository,
+    ForgeToken,
     ForgeUser,
     GitAccess,
     Permission,
     PullRequest,
     PullReview,
+    Purpose,
     Reaction,
     Subject,
 )
@@ -36,6 +39,24 @@ _REVIEWS = {
     "COMMENTED": "commented",
     "DISMISSED": "dismissed",
 }
+_NEEDED: Mapping[Purpose, Mapping[str, str]] = {
+    "deliver": {
+        "contents": "write",
+        "pull_requests": "write",
+        "issues": "write",
+        "statuses": "write",
+        "metadata": "read",
+    },
+    "ci": {"actions": "read"},
+}
+"""Permissions of an installation, by what they are for."""
+_LEVELS = ("", "read", "write", "admin")
+_KEEPS_OFF = frozenset(
+    {"creation", "update", "pull_request", "required_signatures", "required_status_checks", "required_deployments"}
+)
+"""Rules of rulesets that refuse a push of a new commit, which nobody signed with a key and no check has seen."""
+EXPIRES, SCOPES = "github-authentication-token-expiration", "x-oauth-scopes"
+"""Headers of every answer: when a personal token ends, and what a classic one may."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +68,8 @@ class InstallationToken:
     key: SecretStr = field(repr=False)
     """PEM of the app's private key."""
     clock: Callable[[], datetime]
+    permissions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of the newest token: ``contents`` → ``write``."""
     _token: str = field(default="", repr=False)
     _until: datetime | None = None
 
@@ -57,11 +80,19 @@ class InstallationToken:
 
             # A minute back: GitHub refuses what a clock that is ahead of its own has signed.
             claims = {"iat": int(now.timestamp()) - 60, "exp": int(now.timestamp()) + 540, "iss": self.app}
-            proof = jwt.encode(claims, self.key.get_secret_value(), algorithm="RS256")
+            try:
+                proof = jwt.encode(claims, self.key.get_secret_value(), algorithm="RS256")
+            except (ValueError, TypeError, jwt.PyJWTError):
+                raise Refused(
+                    f"The key of the app of {client.name} is no private key.",
+                    code="forges_invalid",
+                    hint="Make one on the page of the app, and name the PEM file that GitHub sends: key: file:app.pem.",
+                ) from None
             answer = await client.request(
                 "POST", f"/app/installations/{self.installation}/access_tokens", authorization=f"Bearer {proof}"
             )
             self._token, self._until = answer.body["token"], _time(answer.body["expires_at"])
+            self.permissions = answer.body.get("permissions", {})
         return self._token
 
 
@@ -72,6 +103,7 @@ class GitHub:
     client: ForgeClient
     app_slug: str = ""
     """Of the app whose installation this is; empty for a person's token."""
+    installation: InstallationToken | None = None
     kind: ClassVar[str] = "github"
 
     @property
@@ -83,6 +115,19 @@ class GitHub:
         if self.app_slug:
             return _user(await self.client.get(f"/users/{escaped(f'{self.app_slug}[bot]')}"))
         return _user(await self.client.get("/user"))
+
+    async def token(self) -> ForgeToken:
+        if self.installation is not None:
+            # Before the permissions are looked at: they come with a token.
+            user = await self.whoami()
+            return ForgeToken(user=user, lacking=_lacking(self.installation.permissions))
+        answer = await self.client.request("GET", "/user")
+        scopes = answer.headers.get(SCOPES)
+        return ForgeToken(
+            user=_user(answer.body),
+            lacking=None if scopes is None else _unscoped(scopes),
+            expires_at=_expiry(answer.headers.get(EXPIRES, "")),
+        )
 
     async def repository(self, path: str) -> ForgeRepository:
         raw = await self.client.get(f"/repos/{path}")
@@ -104,6 +149,14 @@ class GitHub:
         if raw is None:
             return None
         return ForgeBranch(name=raw["name"], commit=raw["commit"]["sha"], protected=raw["protected"])
+
+    async def push_rules(self, path: str, branch: str) -> Sequence[str] | None:
+        try:
+            rules = await self.client.pages(f"/repos/{path}/rules/branches/{quote(branch)}")
+        except Missing:
+            # Enterprise servers before 3.11 have no rulesets.
+            return None
+        return sorted({raw["type"] for raw in rules} & _KEEPS_OFF)
 
     async def contains(self, path: str, branch: str, commit: str) -> bool:
         raw = await self.client.find(f"/repos/{path}/compare/{quote(branch)}...{escaped(commit)}", per_page=1)
@@ -236,6 +289,33 @@ class GitHub:
         failed = [job for job in jobs if job["conclusion"] == "failure"]
         logs = [await self.client.text(f"/repos/{path}/actions/jobs/{job['id']}/logs", LOG_CHARS) for job in failed]
         return "\n\n".join(f"{job['name']}\n{log}" for job, log in zip(failed, logs, strict=True))
+
+
+def _lacking(granted: Mapping[str, str]) -> Mapping[Purpose, Sequence[str]]:
+    """What an installation was not granted."""
+    return {
+        purpose: [
+            f"{name}: {level}"
+            for name, level in needed.items()
+            if _LEVELS.index(level) > (_LEVELS.index(granted[name]) if granted.get(name) in _LEVELS else 0)
+        ]
+        for purpose, needed in _NEEDED.items()
+    }
+
+
+def _unscoped(scopes: str) -> Mapping[Purpose, Sequence[str]]:
+    """What a classic token has not: ``repo`` covers everything, ``public_repo`` the same where all may read."""
+    enough = {"repo", "public_repo"} & {scope.strip() for scope in scopes.split(",")}
+    return {"deliver": [] if enough else ["repo"], "ci": [] if enough else ["repo"]}
+
+
+def _expiry(header: str) -> datetime | None:
+    """``2026-12-31 23:59:59 UTC``; some answers name an offset instead. None: it says nothing that is understood."""
+    try:
+        at = datetime.fromisoformat(header.replace(" UTC", "+00:00").replace(" +", "+").replace(" -", "-"))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _time(text: str) -> datetime:

@@ -18,8 +18,10 @@ class GitHubShapes:
         repo = r"/repos/([^/]+/[^/]+)"
         return [
             ("GET", r"/user", self.me),
+            ("GET", r"/users/([^/]+)", self.named),
             ("GET", repo, self.repository),
             ("GET", rf"{repo}/branches/(.+)", self.branch),
+            ("GET", rf"{repo}/rules/branches/(.+)", self.rules),
             ("GET", rf"{repo}/compare/(.+)\.\.\.([0-9a-f]+)", self.compare),
             ("GET", rf"{repo}/pulls", self.pulls),
             ("POST", rf"{repo}/pulls", self.open),
@@ -63,6 +65,18 @@ class GitHubShapes:
         }
 
     async def me(self, _: Request) -> Response:
+        if self.server.app_key:
+            return Response(403, {"message": "Resource not accessible by integration"})
+        headers: dict[str, str] = {}
+        if self.server.scopes is not None:
+            headers["x-oauth-scopes"] = self.server.scopes
+        if self.twin.expires_at is not None:
+            headers["github-authentication-token-expiration"] = f"{self.twin.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        return Response(200, self.user(self.twin.user), headers)
+
+    async def named(self, _: Request, login: str) -> Response:
+        if login != self.twin.user.login:
+            return Response(404, {"message": "Not Found"})
         return Response(200, self.user(self.twin.user))
 
     async def repository(self, _: Request, path: str) -> Response:
@@ -90,6 +104,13 @@ class GitHubShapes:
         return Response(
             200, {"name": there.name, "commit": {"sha": there.commit}, "protected": there.protected, "_links": {}}
         )
+
+    async def rules(self, request: Request, path: str, name: str) -> Response:
+        if self.server.rules_hidden:
+            return Response(404, {"message": "Not Found"})
+        kinds = [*(await self.twin.push_rules(path, name) or ()), "non_fast_forward"]
+        source = {"ruleset_source_type": "Repository", "ruleset_source": path, "ruleset_id": 42}
+        return Response(200, page(request, [{"type": kind, **source} for kind in kinds]))
 
     async def compare(self, _: Request, path: str, base: str, commit: str) -> Response:
         if base not in self.server.branches(path) or not known(self.server, path, commit):
