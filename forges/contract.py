@@ -42,8 +42,8 @@ Permission = Literal["none", "read", "write", "admin"]
 """``read`` is GitHub's read and triage, GitLab's guest to reporter; ``write`` its developer; ``admin`` its maintainer
 and owner, and GitHub's maintain and admin."""
 PullState = Literal["open", "closed", "merged"]
-Purpose = Literal["deliver", "ci"]
-"""What a token is for: pull requests, comments, statuses and votes; the logs of failed runs of CI."""
+Purpose = Literal["deliver", "ci", "checks"]
+"""What a token is for: pull requests, comments, statuses and votes; logs of failed runs of CI; GitHub's check runs."""
 StatusState = Literal["pending", "success", "failure", "error"]
 
 
@@ -162,6 +162,8 @@ class CommitStatus:
     description: str = ""
     """At most 140 characters: GitHub takes no more."""
     url: str = ""
+    summary: str = ""
+    """Markdown, for where there is a page for it: a check run of GitHub's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +272,9 @@ class Forge(Protocol):
         """What this user may do in the repository."""
         ...
 
-    async def set_status(self, path: str, commit: str, status: CommitStatus) -> None: ...
+    async def set_status(self, path: str, commit: str, status: CommitStatus) -> None:
+        """Set it; on GitHub an installation with the right to it also shows it as a check run."""
+        ...
 
     async def failed_log(self, path: str, run: int) -> str:
         """The logs of a workflow run's (GitHub) or a pipeline's (GitLab) failed jobs, each under its name.

@@ -3,15 +3,12 @@
 https://docs.github.com/rest. Enterprise servers have the same below ``/api/v3``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from pydantic import SecretStr
-
-from domain import Refused
 from domain.errors import Conflict, Missing
 from forges.client import LOG_CHARS, ForgeClient, escaped
 from forges.contract import (
@@ -30,6 +27,7 @@ from forges.contract import (
     Reaction,
     Subject,
 )
+from forges.installation import InstallationToken
 from forges.rendering import key_of, marked
 
 HEADERS: Mapping[str, str] = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
@@ -39,61 +37,12 @@ _REVIEWS = {
     "COMMENTED": "commented",
     "DISMISSED": "dismissed",
 }
-_NEEDED: Mapping[Purpose, Mapping[str, str]] = {
-    "deliver": {
-        "contents": "write",
-        "pull_requests": "write",
-        "issues": "write",
-        "statuses": "write",
-        "metadata": "read",
-    },
-    "ci": {"actions": "read"},
-}
-"""Permissions of an installation, by what they are for."""
-_LEVELS = ("", "read", "write", "admin")
 _KEEPS_OFF = frozenset(
     {"creation", "update", "pull_request", "required_signatures", "required_status_checks", "required_deployments"}
 )
 """Rules of rulesets that refuse a push of a new commit, which nobody signed with a key and no check has seen."""
 EXPIRES, SCOPES = "github-authentication-token-expiration", "x-oauth-scopes"
 """Headers of every answer: when a personal token ends, and what a classic one may."""
-
-
-@dataclass(slots=True, kw_only=True)
-class InstallationToken:
-    """The token of an app's installation: an hour long, made anew five minutes before it ends."""
-
-    app: str
-    installation: int
-    key: SecretStr = field(repr=False)
-    """PEM of the app's private key."""
-    clock: Callable[[], datetime]
-    permissions: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Of the newest token: ``contents`` → ``write``."""
-    _token: str = field(default="", repr=False)
-    _until: datetime | None = None
-
-    async def token(self, client: ForgeClient) -> str:
-        now = self.clock()
-        if self._until is None or now + timedelta(minutes=5) >= self._until:
-            import jwt  # noqa: PLC0415  it is slow to load, and only apps need it
-
-            # A minute back: GitHub refuses what a clock that is ahead of its own has signed.
-            claims = {"iat": int(now.timestamp()) - 60, "exp": int(now.timestamp()) + 540, "iss": self.app}
-            try:
-                proof = jwt.encode(claims, self.key.get_secret_value(), algorithm="RS256")
-            except (ValueError, TypeError, jwt.PyJWTError):
-                raise Refused(
-                    f"The key of the app of {client.name} is no private key.",
-                    code="forges_invalid",
-                    hint="Make one on the page of the app, and name the PEM file that GitHub sends: key: file:app.pem.",
-                ) from None
-            answer = await client.request(
-                "POST", f"/app/installations/{self.installation}/access_tokens", authorization=f"Bearer {proof}"
-            )
-            self._token, self._until = answer.body["token"], _time(answer.body["expires_at"])
-            self.permissions = answer.body.get("permissions", {})
-        return self._token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +69,7 @@ class GitHub:
         if self.installation is not None:
             # Before the permissions are looked at: they come with a token.
             user = await self.whoami()
-            return ForgeToken(user=user, lacking=_lacking(self.installation.permissions))
+            return ForgeToken(user=user, lacking=self.installation.lacking())
         answer = await self.client.request("GET", "/user")
         scopes = answer.headers.get(SCOPES)
         return ForgeToken(
@@ -283,6 +232,34 @@ class GitHub:
             f"/repos/{path}/statuses/{escaped(commit)}",
             json=fields | ({"target_url": status.url} if status.url else {}),
         )
+        # GitHub takes check runs from apps alone; a person's token has the commit status only.
+        if self.installation is not None and self.installation.permissions.get("checks") == "write":
+            await self._show_check(path, commit, status)
+
+    async def _show_check(self, path: str, commit: str, status: CommitStatus) -> None:
+        """Bring the check run of this name up to date; one that is completed stays, and a newer one replaces it."""
+        listed = await self.client.get(
+            f"/repos/{path}/commits/{escaped(commit)}/check-runs", check_name=status.context, filter="latest"
+        )
+        ours = (raw for raw in listed["check_runs"] if (raw.get("app") or {}).get("slug") == self.app_slug)
+        newest = next(ours, None)
+        summary = status.summary or status.description
+        shown: dict[str, Any] = {
+            "status": "in_progress" if status.state == "pending" else "completed",
+            "output": {"title": status.description or status.state, "summary": summary},
+        }
+        if status.state != "pending":
+            shown["conclusion"] = "success" if status.state == "success" else "failure"
+        if status.url:
+            shown["details_url"] = status.url
+        if newest is not None and newest["status"] != "completed":
+            await self.client.request("PATCH", f"/repos/{path}/check-runs/{newest['id']}", json=shown)
+        elif newest is None or (newest["conclusion"], newest["output"]["title"]) != (
+            shown.get("conclusion"),
+            shown["output"]["title"],
+        ):
+            fields = {"name": status.context, "head_sha": commit, **shown}
+            await self.client.request("POST", f"/repos/{path}/check-runs", json=fields)
 
     async def failed_log(self, path: str, run: int) -> str:
         jobs = (await self.client.get(f"/repos/{path}/actions/runs/{run}/jobs", filter="latest", per_page=100))["jobs"]
@@ -291,22 +268,11 @@ class GitHub:
         return "\n\n".join(f"{job['name']}\n{log}" for job, log in zip(failed, logs, strict=True))
 
 
-def _lacking(granted: Mapping[str, str]) -> Mapping[Purpose, Sequence[str]]:
-    """What an installation was not granted."""
-    return {
-        purpose: [
-            f"{name}: {level}"
-            for name, level in needed.items()
-            if _LEVELS.index(level) > (_LEVELS.index(granted[name]) if granted.get(name) in _LEVELS else 0)
-        ]
-        for purpose, needed in _NEEDED.items()
-    }
-
-
 def _unscoped(scopes: str) -> Mapping[Purpose, Sequence[str]]:
     """What a classic token has not: ``repo`` covers everything, ``public_repo`` the same where all may read."""
     enough = {"repo", "public_repo"} & {scope.strip() for scope in scopes.split(",")}
-    return {"deliver": [] if enough else ["repo"], "ci": [] if enough else ["repo"]}
+    lacking: Sequence[str] = [] if enough else ["repo"]
+    return {"deliver": lacking, "ci": lacking}
 
 
 def _expiry(header: str) -> datetime | None:

@@ -23,9 +23,10 @@ from domain.configuration import configured, signing_key
 from domain.errors import Forbidden
 from forges.client import TIMEOUT_S, ForgeClient, Sleep
 from forges.contract import Forge, GitAccess
-from forges.github import HEADERS, GitHub, InstallationToken
+from forges.github import HEADERS, GitHub
 from forges.gitlab import GitLab
 from forges.inbound.policy import ForgeHook, hooks_fault
+from forges.installation import InstallationToken
 
 _PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.][A-Za-z0-9_.-]*){1,20}")
 _SCP = re.compile(r"^(?:[^/\s:@]+@)?(?P<host>[^/\s:@]+):(?!//)(?P<path>.+)$")

@@ -50,7 +50,7 @@ async def _forge(forges: Forges, entry: ForgeEntry, hooks: Sequence[ForgeHook], 
         wanting += [right for right in lacking.get("ci", ()) if right not in wanting]
     told = f"as {token.user.login}"
     told += "; what this token may is not told: compare it" if token.lacking is None else ""
-    told += f"; {patterns} of its repositories are patterns, which are not looked at" if patterns else ""
+    told += f"; patterns of repositories, not looked at: {patterns}" if patterns else ""
     checks = [
         Check(
             name=f"forge {name}",
@@ -67,6 +67,16 @@ async def _forge(forges: Forges, entry: ForgeEntry, hooks: Sequence[ForgeHook], 
                 needed=False,
                 detail=f"ends on {token.expires_at:%Y-%m-%d}",
                 hint="Make another one, and put it where the file of SIGNOFF_FORGES says.",
+            )
+        )
+    if lacking.get("checks"):
+        checks.append(
+            Check(
+                name=f"forge {name} checks",
+                ok=False,
+                needed=False,
+                detail=f"commit statuses only: the app lacks {', '.join(lacking['checks'])}",
+                hint="Grant it, and accept it for the installation: deliveries are shown as check runs, too.",
             )
         )
     looked = await asyncio.gather(

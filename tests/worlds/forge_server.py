@@ -50,6 +50,8 @@ class ForgeServer:
     """Public PEM of an app whose installation asks, instead of a person's token."""
     permissions: dict[str, str] = field(default_factory=dict[str, str])
     """Of that installation."""
+    checks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Check runs, oldest first."""
     rules_hidden: bool = False
     """GitLab tells of protected branches to maintainers only; GitHub Enterprise before 3.11 knows no rules."""
     fault: Fault = lambda _: None

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from forges import ForgeEntry, Forges, ForgeUser
+from forges import ForgeEntry, Forges
 from forges.inbound import ForgeHook
 from sandbox import Check
 from service.forges.checks import check_forges
+from tests.worlds.forge_app import GRANTED, installed
 from tests.worlds.forge_hooks import SECRET
 from tests.worlds.forge_server import ForgeServer, forge_server
 from tests.worlds.forge_wire import Response
@@ -59,7 +58,7 @@ async def test_a_forge_that_works(server: ForgeServer) -> None:
     assert [*made] == ["forge forge", f"forge:{PATH}", "hook acme"]
     assert all(check.ok for check in made.values()), made
     assert "as signoff-bot" in made["forge forge"].detail
-    assert "1 of its repositories are patterns" in made["forge forge"].detail
+    assert "patterns of repositories, not looked at: 1" in made["forge forge"].detail
     assert made[f"forge:{PATH}"].detail == "may push; main is protected"
     assert made["hook acme"].detail == f"POST {HOME}/v1/hooks/forges/acme; secrets: 1, members: 1"
 
@@ -133,29 +132,21 @@ async def test_a_signing_token_that_nothing_can_fit(server: ForgeServer) -> None
     assert secret not in repr(check)
 
 
-KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
-PEM = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-).decode()
-GRANTED = {"contents": "write", "pull_requests": "write", "issues": "write", "statuses": "write", "metadata": "read"}
-
-
 async def test_the_permissions_of_an_installation(tmp_path: Path) -> None:
     async with forge_server("github", tmp_path / "forge") as server:
         server.add(PATH)
-        server.app_key = (
-            KEY.public_key()
-            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-            .decode()
-        )
-        server.twin.user = ForgeUser(login="acme-signoff[bot]", id="9", bot=True)
-        app = {"id": "12", "slug": "acme-signoff", "installation": 34, "key": PEM}
+        app = installed(server)["app"]
 
         async def forge(*hooks: ForgeHook, **entry: Any) -> Check:
             return (await checks(server, *hooks, **{"token": None, "app": app, **entry}))["forge forge"]
 
         server.permissions = GRANTED
-        assert (await forge()).ok
+        made = await checks(server, token=None, app=app)
+        assert made["forge forge"].ok
+        advice = made["forge forge checks"]
+        assert (advice.ok, advice.passed, "checks: write" in advice.detail) == (False, True, True)
+        server.permissions = {**GRANTED, "checks": "write"}
+        assert "forge forge checks" not in await checks(server, token=None, app=app)
         mends = hook(ci="ann", repositories=[{"name": PATH, "triggers": ["ci"]}])
         assert (await forge(mends)).detail.endswith("lacks actions: read")
         server.permissions = {**GRANTED, "actions": "read", "contents": "read", "statuses": "none"}
