@@ -119,7 +119,7 @@ def _spans(node: Node, grammar: Grammar, prefix: str, depth: int) -> Iterator[_S
         # tree-sitter may end a node at the start of the next line, which is no part of it.
         ends_before = end.column == 0 and end.row > start.row
         first, last = start.row, end.row - 1 if ends_before else end.row
-        own = _name(child, inner)
+        own = name_of(child, inner)
         name = f"{prefix}.{own}" if prefix and own else own or prefix
         whole = inner.type in grammar.leaves or last - first < SMALL_CLASS
         yield _Span(first, last, name, whole, any(kind in inner.type for kind in _FUNCTIONS))
@@ -141,7 +141,7 @@ def _definition(node: Node, grammar: Grammar) -> Node | None:
     return None
 
 
-def _name(outer: Node, inner: Node) -> str:
+def name_of(outer: Node, inner: Node) -> str:
     """The name of a definition, from itself or from what it is assigned to."""
     # A Go method of ``T`` or ``*T`` is ``T.method``.
     receiver = inner.child_by_field_name("receiver")

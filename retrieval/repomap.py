@@ -111,7 +111,7 @@ def outline(files: Sequence[Symbols], rank: Mapping[str, float], *, budget_token
     left = budget_tokens * CHARS_PER_TOKEN
     parts: list[str] = []
     for file in sorted(files, key=lambda f: (-rank.get(f.path, 0.0), f.path)):
-        part = _file_outline(file, used, left)
+        part = file_outline(file, used, left)
         if not part:
             break
         parts.append(part)
@@ -119,7 +119,8 @@ def outline(files: Sequence[Symbols], rank: Mapping[str, float], *, budget_token
     return "\n".join(parts)
 
 
-def _file_outline(file: Symbols, used: Mapping[str, int], chars: int, *, most: int = 12) -> str:
+def file_outline(file: Symbols, used: Mapping[str, int], chars: int, *, most: int = 12) -> str:
+    """Return a file's path and the lines of its most used names, in order, within ``chars``; empty: no room at all."""
     ordered = sorted(file.definitions, key=lambda d: (-used.get(d.short, 0), d.line))[:most]
     while True:
         lines = [f"  {d.line}: {d.signature}" for d in sorted(ordered, key=lambda d: d.line)]

@@ -53,12 +53,12 @@ def query_terms(text: str) -> dict[str, float]:
 
 def telling(terms: Mapping[str, float]) -> dict[str, float]:
     """Leave out single letters and numbers of one or two digits, which every file has; all stay where all are such."""
-    kept = {term: weight for term, weight in terms.items() if not _says_little(term)}
+    kept = {
+        term: weight
+        for term, weight in terms.items()
+        if not (term.isascii() and (len(term) == 1 or (len(term) <= 2 and term.isdigit())))  # noqa: PLR2004  404 is a status
+    }
     return kept or dict(terms)
-
-
-def _says_little(term: str) -> bool:
-    return term.isascii() and (len(term) == 1 or (len(term) <= 2 and term.isdigit()))  # noqa: PLR2004  404 is a status
 
 
 def terms_of(word: str) -> tuple[str, ...]:

@@ -117,6 +117,11 @@ class Strategy:
     """Whether the built-in repair engine answers where no model does."""
     tasks: dict[Kind, Pick] = Field(default_factory=dict)
 
+    def follows_outcomes(self, role: Role) -> bool:
+        """Whether earlier runs may move the models: of who writes changes, where it follows failures at all."""
+        named = self.tasks.get(KIND_OF[role], Pick()).model
+        return role == "coder" and self.automatic != "never" and named is None
+
 
 @value
 class ProviderRule:

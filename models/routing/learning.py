@@ -5,22 +5,15 @@ ones a little less. So one bad run moves nothing, a model that keeps failing fal
 doing well stays; equal runs give the same order in every process.
 """
 
-import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from domain.evidence import FailureKind
-from models.contract import Role
-from models.routing.catalogue import KIND_OF, Pick, Strategy
-from models.wrappers.outcomes import RunOutcomes, SuccessRate
+from models.wrappers.outcomes import SuccessRate
 
 FIRST, LESS, LEAST = 0.8, 0.1, 0.3
 """The share of successes that the catalogue's first choice is taken to have; how much less each next one; the least."""
 WEIGHT = 10
 """So many runs the catalogue's word is worth."""
-FRESH_S = 20.0
-"""So long what was read is not read again."""
 
 
 class Named(Protocol):
@@ -70,12 +63,6 @@ def learned_reason(before: Sequence[Named], after: Sequence[Named], rates: Mappi
     return f"Runs that failed like this were finished by {shown[0]}, by {shown[1]}: it goes first."
 
 
-def follows_outcomes(role: Role, strategy: Strategy) -> bool:
-    """Whether earlier runs may move the models: of who writes changes, where the strategy follows failures at all."""
-    named = strategy.tasks.get(KIND_OF[role], Pick()).model
-    return role == "coder" and strategy.automatic != "never" and named is None
-
-
 def reordered(
     choices: Sequence[Choice], seen: Sequence[SuccessRate], *, slow: Collection[str] = ()
 ) -> tuple[tuple[Choice, ...], str]:
@@ -85,21 +72,3 @@ def reordered(
         return tuple(choices), ""
     moved = tuple(sorted(learned_order(choices, rates), key=lambda each: each.asked_as in slow))
     return moved, learned_reason(choices, moved, rates)
-
-
-@dataclass(slots=True)
-class RecentOutcomes:
-    """What came of an organisation's newest runs, by the kind of failure; it orders those who may be asked (E3)."""
-
-    read_at: dict[tuple[str, FailureKind], float] = field(default_factory=dict[tuple[str, FailureKind], float])
-    rates: dict[tuple[str, FailureKind], tuple[SuccessRate, ...]] = field(
-        default_factory=dict[tuple[str, FailureKind], tuple[SuccessRate, ...]]
-    )
-
-    async def __call__(self, outcomes: RunOutcomes | None, org: str, failure: FailureKind) -> tuple[SuccessRate, ...]:
-        """Return how each model did; read again after ``FRESH_S``."""
-        key = (org, failure)
-        if outcomes is not None and time.monotonic() - self.read_at.get(key, float("-inf")) > FRESH_S:
-            self.rates[key] = tuple(await outcomes.rates(org, failure))
-            self.read_at[key] = time.monotonic()
-        return self.rates.get(key, ())

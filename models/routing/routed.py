@@ -1,14 +1,16 @@
 """Routed model: chooses anew for each question whom to ask, and leaves a row about it (D2, D3, E1, F3, G7)."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar, get_args
 
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
 
+from domain.evidence import FailureKind
 from domain.masking import Masker
 from models.contract import (
     DialectName,
@@ -23,11 +25,9 @@ from models.contract import (
 from models.policy import HeldEntitlement, ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, ModelCard, ModelCards
 from models.routing.endpoints import ModelRegistry, around_choice
-from models.routing.learning import RecentOutcomes
 from models.routing.router import (
     Circumstances,
     RankedModel,
-    RecentUsage,
     Route,
     choose,
     no_model_error,
@@ -36,12 +36,15 @@ from models.routing.router import (
 )
 from models.wrappers.cache import AnswerStore, Cached, SimilarAnswers, Similarity, key_of
 from models.wrappers.limits import Counters, Ledger
-from models.wrappers.outcomes import RunOutcomes
-from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision
+from models.wrappers.outcomes import RunOutcomes, SuccessRate
+from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision, UsageTotal
 
 T = TypeVar("T")
 PROBE_KEPT_S = 365 * 86_400.0
 """What a model can do changes when another one is served under its name: then it is probed again."""
+HOUR = timedelta(hours=1)
+FRESH_S = 20.0
+"""So long what decisions and runs came to is not read again."""
 MaskerOf = Callable[[SelectionContext], Awaitable[Masker]]
 """The masker of the repository that a question is about."""
 
@@ -80,6 +83,39 @@ async def masked(masker_of: MaskerOf, context: SelectionContext, messages: Seque
         )
 
     return tuple(map(one, messages))
+
+
+@dataclass(slots=True)
+class RecentUsage:
+    """What the models did in the last hour, by an organisation's decisions; it decides between equals (E3)."""
+
+    read_at: dict[str, float] = field(default_factory=dict[str, float])
+    totals: dict[str, tuple[UsageTotal, ...]] = field(default_factory=dict[str, tuple[UsageTotal, ...]])
+
+    async def __call__(self, decisions: Decisions, org: str, now: datetime) -> tuple[UsageTotal, ...]:
+        """Return what each model did; read again after ``FRESH_S``."""
+        if time.monotonic() - self.read_at.get(org, float("-inf")) > FRESH_S:
+            self.totals[org] = tuple(await decisions.usage(org, since=now - HOUR))
+            self.read_at[org] = time.monotonic()
+        return self.totals[org]
+
+
+@dataclass(slots=True)
+class RecentOutcomes:
+    """What came of an organisation's newest runs, by the kind of failure; it orders those who may be asked (E3)."""
+
+    read_at: dict[tuple[str, FailureKind], float] = field(default_factory=dict[tuple[str, FailureKind], float])
+    rates: dict[tuple[str, FailureKind], tuple[SuccessRate, ...]] = field(
+        default_factory=dict[tuple[str, FailureKind], tuple[SuccessRate, ...]]
+    )
+
+    async def __call__(self, outcomes: RunOutcomes | None, org: str, failure: FailureKind) -> tuple[SuccessRate, ...]:
+        """Return how each model did; read again after ``FRESH_S``."""
+        key = (org, failure)
+        if outcomes is not None and time.monotonic() - self.read_at.get(key, float("-inf")) > FRESH_S:
+            self.rates[key] = tuple(await outcomes.rates(org, failure))
+            self.read_at[key] = time.monotonic()
+        return self.rates.get(key, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

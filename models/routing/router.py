@@ -1,13 +1,11 @@
 """Router: which models to ask, in which order, and why (D2, E1, E3, F2). Pure: the same request has the same route.
 
-Below it selection: what the router is asked for a run's question, who is needed (tier, providers, quotas), what the
-models did in the last hour, and what an answer means in which no model is left.
+Below it selection: what the router is asked for a run's question, who is needed (tier, providers, quotas), and what an
+answer means in which no model is left.
 """
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -28,10 +26,10 @@ from models.contract import (
 )
 from models.policy import CallLimits, HeldEntitlement, ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, Kind, ModelCard, ModelCards, Pick, Strategy
-from models.routing.learning import follows_outcomes, reordered
+from models.routing.learning import reordered
 from models.wrappers.cache import key_of
 from models.wrappers.outcomes import SuccessRate
-from models.wrappers.usage_log import Decisions, UsageTotal
+from models.wrappers.usage_log import UsageTotal
 
 Health = Literal["up", "slow", "down"]
 
@@ -219,9 +217,6 @@ ENOUGH = 5
 """Calls of the last hour from which a model is judged."""
 UNRELIABLE = 0.5
 """Share of failed calls from which a model is asked after its equals."""
-HOUR = timedelta(hours=1)
-FRESH_S = 20.0
-"""So long the last hour is not read again."""
 _SIGNS_OF_TROUBLE = (
     "deadlock",
     "race condition",
@@ -276,21 +271,6 @@ def quotas_for(
         called = f"With the standing {entitlement.name}, models"
         quotas.append(CountedQuota(name=requesters, called=called, limits=entitlement.entitlement.limits))
     return tuple(quotas)
-
-
-@dataclass(slots=True)
-class RecentUsage:
-    """What the models did in the last hour, by an organisation's decisions; it decides between equals (E3)."""
-
-    read_at: dict[str, float] = field(default_factory=dict[str, float])
-    totals: dict[str, tuple[UsageTotal, ...]] = field(default_factory=dict[str, tuple[UsageTotal, ...]])
-
-    async def __call__(self, decisions: Decisions, org: str, now: datetime) -> tuple[UsageTotal, ...]:
-        """Return what each model did; read again after ``FRESH_S``."""
-        if time.monotonic() - self.read_at.get(org, float("-inf")) > FRESH_S:
-            self.totals[org] = tuple(await decisions.usage(org, since=now - HOUR))
-            self.read_at[org] = time.monotonic()
-        return self.totals[org]
 
 
 @value
@@ -368,7 +348,7 @@ def _ordered(request: RouteRequest, cards: ModelCards, catalogue: Catalogue, now
         seen = (replace(card, tokens_per_s=speeds.get(card.id, card.tokens_per_s)) for card in cards.others)
         others = replace(catalogue, models=tuple(seen))
         order = route(request, others, policy=now.policy, health=health, money_left=now.money_left)
-        if follows_outcomes(request.role, catalogue.strategy(request.strategy)):
+        if catalogue.strategy(request.strategy).follows_outcomes(request.role):
             moved, why = reordered(order.choices, now.rates, slow=[n for n, how in health.items() if how == "slow"])
             order = replace(order, choices=moved, reason=f"{order.reason} {why}".strip())
         routes.append(order)

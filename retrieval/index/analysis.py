@@ -3,7 +3,7 @@
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from retrieval.chunks import Chunk, chunk
@@ -50,15 +50,12 @@ def index_file(path: str, text: str, *, known: dict[str, tuple[str, ...]] | None
             definitions.setdefault(c.name, Definition(c.name, c.start_line + at, lines[at].strip()[:160]))
             # A class that is kept whole declares what its methods do, too.
             inner = () if c.function else _FUNCTIONS.findall(c.text)
-            terms = frozenset(bag("\n".join((_declaration(lines[at : at + _DECLARED]), *inner)), known=known))
+            head = lines[at : at + _DECLARED]
+            last = next((i for i, line in enumerate(head) if line.rstrip().endswith(_DECLARATION_ENDS)), 0)
+            terms = frozenset(bag("\n".join((*head[: last + 1], *inner)), known=known))
         declared.append(terms)
     symbols = Symbols(path, tuple(definitions.values()), uses_of(text))
     return Indexed(text, symbols, chunks, bags, tuple(map(size, bags)), tuple(declared))
-
-
-def _declaration(lines: Sequence[str]) -> str:
-    last = next((i for i, line in enumerate(lines) if line.rstrip().endswith(_DECLARATION_ENDS)), 0)
-    return "\n".join(lines[: last + 1])
 
 
 def without_text(file: Indexed) -> Indexed:

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +54,10 @@ def own_key(folder: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
-async def ensure_same_keys(engine: AsyncEngine, folder: Path) -> None:
+async def ensure_same_keys(engine: AsyncEngine, folder: Path, *, configured: Collection[str] = ()) -> None:
     """Compare the keys in a folder with those of the installation that has the database; the first machine makes them.
+
+    Those that are ``configured`` come from elsewhere: nobody asks for their files.
 
     Raises:
         Refused: ``keys_differ``: this machine has others, or none.
@@ -62,7 +65,7 @@ async def ensure_same_keys(engine: AsyncEngine, folder: Path) -> None:
     async with reading(engine) as conn:
         rows = await conn.execute(select(FINGERPRINTS.c.name, FINGERPRINTS.c.fingerprint))
         known = {str(row.name): str(row.fingerprint) for row in rows}
-    for name in KEY_NAMES:
+    for name in (each for each in KEY_NAMES if each not in configured):
         if name in known and not await asyncio.to_thread((folder / f"{name}.key").exists):
             raise _differ(folder, f"{name}.key is not there")
         fingerprint = hashlib.sha256(b"signoff key\0" + await asyncio.to_thread(own_key, folder, name)).hexdigest()

@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from types import FrameType
 from typing import Annotated
@@ -59,7 +59,6 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
             ``port_unavailable``, ``database_not_migrated``.
     """
     from service.api import create_app  # noqa: PLC0415  other commands start without a web framework
-    from service.console import add_console  # noqa: PLC0415  and without pages
 
     # Bound first: a port that is taken is told before a database is opened or a key is made.
     with _bound(settings) as bound:
@@ -83,7 +82,7 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
                 no = error
                 raise
 
-        server = await serve_app(create_app(settings, opening, also=(add_console,) * settings.console), bound)
+        server = await serve_app(create_app(settings, opening, also=pages(settings)), bound)
     if no is not None:
         raise no
     if not server.started:
@@ -91,6 +90,15 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
     if server.interrupted:
         err().print(STOPPED_TEXT)
         raise typer.Exit(STOPPED)
+
+
+def pages(settings: Settings) -> tuple[Callable[[FastAPI], None], ...]:
+    """What adds the console, where the settings want one."""
+    if not settings.console:
+        return ()
+    from service.console import add_console  # noqa: PLC0415  nothing of it is loaded where nobody wants it
+
+    return (add_console,)
 
 
 async def serve_app(app: FastAPI, bound: socket.socket) -> "Draining":

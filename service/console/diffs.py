@@ -20,7 +20,7 @@ RowKind = Literal["same", "added", "removed", "hunk", "note"]
 
 
 @dataclass(slots=True, kw_only=True)
-class ChangedFile:
+class FileDiff:
     """One file of a diff: its lines are those of the text from ``first`` to before ``end``."""
 
     number: int
@@ -90,7 +90,7 @@ class Change:
     """A diff, read once: its lines and its files."""
 
     lines: Sequence[str] = ()
-    files: list[ChangedFile] = field(default_factory=list[ChangedFile])
+    files: list[FileDiff] = field(default_factory=list[FileDiff])
     size: int = 0
 
     @property
@@ -106,7 +106,7 @@ class Change:
         """Whether all of it is shown at once."""
         return self.size <= INLINE
 
-    def rows(self, file: ChangedFile, *, first: int = 0, most: int = MOST_ROWS) -> list[DiffRow]:
+    def rows(self, file: FileDiff, *, first: int = 0, most: int = MOST_ROWS) -> list[DiffRow]:
         """Rows of a file from the ``first`` on."""
         rows: list[DiffRow] = []
         for place, row in enumerate(self._rows(file)):
@@ -116,7 +116,7 @@ class Change:
                 rows.append(row)
         return rows
 
-    def _rows(self, file: ChangedFile) -> Iterator[DiffRow]:
+    def _rows(self, file: FileDiff) -> Iterator[DiffRow]:
         hunk = _Hunk()
         for line in self.lines[file.first : file.end]:
             if hunk.open or (line.startswith("\\") and hunk.new):
@@ -140,7 +140,7 @@ def read_diff(text: str) -> Change:
     lines = text.split("\n")
     if lines and not lines[-1]:
         lines.pop()
-    files: list[ChangedFile] = []
+    files: list[FileDiff] = []
     hunk = _Hunk()
     for place, line in enumerate(lines):
         if hunk.open:
@@ -152,7 +152,7 @@ def read_diff(text: str) -> Change:
         if line.startswith("diff ") or bare:
             if files:
                 files[-1].end = place
-            files.append(ChangedFile(number=len(files), first=place))
+            files.append(FileDiff(number=len(files), first=place))
         if files:
             hunk = _hunk(line) or hunk
             _head(files[-1], line)
@@ -161,7 +161,7 @@ def read_diff(text: str) -> Change:
     return Change(lines, files, len(text))
 
 
-def _head(file: ChangedFile, line: str) -> None:
+def _head(file: FileDiff, line: str) -> None:
     """What a line before the hunks says of a file."""
     match line.split(" ", 1):
         case ["---", path] if path != "/dev/null":

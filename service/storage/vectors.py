@@ -55,7 +55,7 @@ _V = VECTORS.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredVectors:
+class CachedEmbeddings:
     """Vectors of one organisation's texts by one model. Texts themselves are not kept here."""
 
     engine: AsyncEngine

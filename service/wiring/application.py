@@ -223,7 +223,9 @@ async def open_application(
             # Tables on a server are shared: changing them is for who runs it to say, and not for any command.
             await ensure_migrated(database)
             # Before a key of our own is made for lack of theirs.
-            await ensure_same_keys(database, settings.home / "keys")
+            await ensure_same_keys(
+                database, settings.home / "keys", configured=("pepper",) if settings.key_pepper else ()
+            )
         audit = open_audit(settings, database, clock)
         # Left behind everything that is opened later, and before the engine: by then nothing more is written.
         stack.push_async_callback(witnessed, audit)

@@ -17,7 +17,7 @@ from retrieval import text_scores
 from service.storage.items import Items
 from service.storage.langgraph_store import OrganisationStore
 from service.storage.schema import make_tables
-from service.storage.vectors import StoredVectors
+from service.storage.vectors import CachedEmbeddings
 from tests.worlds import postgres
 
 ENDED = EndedRun(
@@ -65,8 +65,8 @@ async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator
         calls.append(len(texts))
         return [(float("price" in text), 1.0) for text in texts]
 
-    def embed_of(org: str) -> StoredVectors:
-        return StoredVectors(engine=engine, org=org, model="m", embed=embed, clock=now)
+    def embed_of(org: str) -> CachedEmbeddings:
+        return CachedEmbeddings(engine=engine, org=org, model="m", embed=embed, clock=now)
 
     yield MemoryBook(store_of=store_of, rank=text_scores, clock=now, embed_of=embed_of)
     assert calls == [] or sum(calls) <= 4, "a text is embedded once"

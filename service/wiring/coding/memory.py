@@ -18,7 +18,7 @@ from service.runs.engine import Ended, nobody
 from service.settings import Settings
 from service.storage.items import Items
 from service.storage.langgraph_store import OrganisationStore
-from service.storage.vectors import StoredVectors
+from service.storage.vectors import CachedEmbeddings
 
 OFF = "off"
 
@@ -80,6 +80,6 @@ def _embedding(settings: Settings, database: AsyncEngine, clock: Clock) -> Calla
 
     def of(org: str) -> Embed:
         name = f"{endpoint.model} {endpoint.base_url}"[:300]
-        return StoredVectors(engine=database, org=org, model=name, embed=embedder, clock=clock)
+        return CachedEmbeddings(engine=database, org=org, model=name, embed=embedder, clock=clock)
 
     return of

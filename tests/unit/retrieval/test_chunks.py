@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.chunks import MAX_LINES, chunk, windows
+from retrieval.chunks import MAX_LINES, chunk, name_of, windows
+from retrieval.grammars import grammar_for
 
 PYTHON = '''import os
 
@@ -177,3 +178,25 @@ def test_of_a_long_function_the_first_piece_is_the_function() -> None:
     pieces = chunk("a.py", long)
     assert [c.function for c in pieces] == [True] + [False] * (len(pieces) - 1)
     assert len(pieces) > 1
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "kind", "name"),
+    [
+        ("a.py", "def reserve(): ...\n", "function_definition", "reserve"),
+        ("a.go", "package a\nfunc (s *Stock[T]) Reserve() {}\n", "method_declaration", "Stock.Reserve"),
+        ("a.go", "package a\ntype Stock struct {}\n", "type_declaration", "Stock"),
+        ("a.js", "const reserve = () => { return 1 }\n", "arrow_function", "reserve"),
+        ("a.js", "export default () => { return 1 }\n", "arrow_function", ""),
+    ],
+)
+def test_a_definition_is_called_as_itself_or_as_what_it_is_assigned_to(
+    path: str, text: str, kind: str, name: str
+) -> None:
+    grammar = grammar_for(path)
+    root = grammar and grammar.parse(text.encode())
+    assert root is not None
+    outer = inner = root.named_children[-1]
+    while inner.type != kind:
+        inner = inner.named_children[-1]
+    assert name_of(outer, inner) == name

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.repomap import CHARS_PER_TOKEN, Definition, Symbols, defined_in, outline, ranks, references
+from retrieval.repomap import CHARS_PER_TOKEN, Definition, Symbols, defined_in, file_outline, outline, ranks, references
 
 NAMES = st.sampled_from(["alpha", "beta", "gamma", "delta"])
 FILES = st.dictionaries(
@@ -62,6 +62,15 @@ def test_the_map_names_the_heaviest_files_and_their_most_used_names_first() -> N
     )
     assert outline(files, ranks(files, {}), budget_tokens=100) == ("core.py\n  1: def alpha():\n  2: def beta():\na.py")
     assert outline(files, ranks(files, {}), budget_tokens=8) == "core.py\n  2: def beta():"
+
+
+def test_of_a_file_the_most_used_names_stay_where_room_is_short() -> None:
+    file = symbols({"core.py": ({"alpha", "beta", "gamma"}, {})})[0]
+    used = {"gamma": 3, "alpha": 1}
+    assert file_outline(file, used, 200, most=2) == "core.py\n  1: def alpha():\n  3: def gamma():"
+    assert file_outline(file, used, 30) == "core.py\n  3: def gamma():"
+    assert file_outline(file, used, len("core.py")) == "core.py"
+    assert file_outline(file, used, len("core.py") - 1) == ""
 
 
 def test_a_file_refers_to_those_that_define_what_it_uses() -> None:
