@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from domain import Refused, SignoffError
 from domain.configuration import signing_key
 from forges import Forge, ForgeAddress, ForgeEntry, Forges
-from forges.inbound import ForgeHook
-from forges.inbound.policy import OURS
+from forges.inbound import OURS, ForgeHook
 from sandbox import Check
 from service.forges.receiver import SIGNING
 
