@@ -77,7 +77,7 @@ class Renaming:
         except ValueError:
             return self._encoded(data)
         # The reader stops where a value ends: the first letter of a text is a whole number to it.
-        if _whole(before) != data:
+        if not _is_whole(before, data):
             return self._encoded(data)
         after = self.value(before)
         return data if after is before else _whole(after)
@@ -110,6 +110,13 @@ class Renaming:
 def _dumped(value: Any, *, like: str) -> str:
     compact = ", " not in like and ": " not in like
     return json.dumps(value, ensure_ascii=like.isascii(), separators=(",", ":") if compact else None)
+
+
+def _is_whole(value: Any, data: bytes) -> bool:
+    try:
+        return _whole(value) == data
+    except TypeError:  # a tag that is read and cannot be written
+        return False
 
 
 def _whole(value: Any) -> bytes:

@@ -3,8 +3,7 @@
 What a step does there, and what its models cost, are its effects: they may not be lost with a checkpoint.
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,32 +13,7 @@ from domain import CommandRun, Spent
 from domain.work import Profile
 from models import UsageMeter
 from sandbox import REPO, Backend, Check, Heard, Sandbox, Spec
-from service.runs.runs import lease_lost
-
-
-@dataclass(frozen=True, slots=True)
-class RunLeases:
-    """The leases of this process, and until when each lasts by its own clock."""
-
-    clock: Callable[[], float] = time.monotonic
-    until: dict[str, float] = field(default_factory=dict[str, float])
-    used: set[str] = field(default_factory=set[str])
-    """Runs for which something was done since somebody looked (``StepEffects``)."""
-
-    def keep(self, run: str, seconds: float, *, since: float) -> None:
-        """A lease was taken or renewed; ``since`` is when that was asked for."""
-        self.until[run] = since + seconds
-
-    def drop(self, run: str) -> None:
-        """The lease was given back or lost."""
-        self.until.pop(run, None)
-        self.used.discard(run)
-
-    def ensure(self, run: str) -> None:
-        """Raise ``lease_lost`` unless this process holds the run now; then something is done for it."""
-        if self.clock() >= self.until.get(run, 0.0):
-            raise lease_lost(run)
-        self.used.add(run)
+from service.runs.runs import RunLeases
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,16 @@ A row carries a lease ``(owner, generation, until)``. Who lost it can no longer 
 it was given, and so does every checkpoint, in LangGraph's configuration. A process also knows until when each of its
 leases lasts, so one that slept through the end of a lease stops before the next command (``fenced_backend``).
 
-An owner is named so that its death is noticed at once on the same machine. Elsewhere, and where the name says nothing,
-a lease simply runs out.
+An owner is named so that its death is noticed at once on the same machine (``service.processes``). Elsewhere, and where
+the name says nothing, a lease simply runs out.
 """
 
-import os
-import socket
-from collections.abc import Generator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
-from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 from pydantic import TypeAdapter
@@ -346,6 +343,31 @@ def lease_lost(run: str) -> Refused:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RunLeases:
+    """The leases of this process, and until when each lasts by its own clock."""
+
+    clock: Callable[[], float] = time.monotonic
+    until: dict[str, float] = field(default_factory=dict[str, float])
+    used: set[str] = field(default_factory=set[str])
+    """Runs for which something was done since somebody looked (``StepEffects``)."""
+
+    def keep(self, run: str, seconds: float, *, since: float) -> None:
+        """A lease was taken or renewed; ``since`` is when that was asked for."""
+        self.until[run] = since + seconds
+
+    def drop(self, run: str) -> None:
+        """The lease was given back or lost."""
+        self.until.pop(run, None)
+        self.used.discard(run)
+
+    def ensure(self, run: str) -> None:
+        """Raise ``lease_lost`` unless this process holds the run now; then something is done for it."""
+        if self.clock() >= self.until.get(run, 0.0):
+            raise lease_lost(run)
+        self.used.add(run)
+
+
 @contextmanager
 def though_lost() -> Generator[None]:
     """Let pass that the run is somebody else's by now, or nobody's, or that its files cannot be kept."""
@@ -362,34 +384,3 @@ def held(config: RunnableConfig) -> tuple[str, int] | None:
     """Run and generation that a write belongs to; None: it belongs to no lease."""
     named: Mapping[str, Any] = config.get("configurable", {})
     return (str(named["thread_id"]), int(named[GENERATION])) if GENERATION in named else None
-
-
-_STARTED = 21
-"""Position of the start time in /proc/PID/stat (proc(5), field 22)."""
-
-
-def own_name() -> str:
-    """``host/pid/start/random`` of this very process."""
-    pid = os.getpid()
-    return f"{socket.gethostname()}/{pid}/{_start_of(pid) or 0}/{uuid4().hex[:8]}"
-
-
-def is_gone(owner: str | None) -> bool:
-    """True when the named process is known to be dead; False when it lives or nothing is known."""
-    parts = (owner or "").split("/")
-    if len(parts) != 4 or parts[0] != socket.gethostname() or not parts[1].isdigit():  # noqa: PLR2004 - the four above
-        return False
-    # Where the system tells nothing of its processes (macOS), the lease runs out by itself.
-    if not Path("/proc/self/stat").exists():
-        return False
-    return _start_of(int(parts[1])) != parts[2]
-
-
-def _start_of(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot; pids are used again, pairs of both are not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # The program's name stands in parentheses and may hold blanks and parentheses itself.
-    return stat.rpartition(")")[2].split()[_STARTED - 2]

@@ -37,8 +37,8 @@ from service.memory.changes import MemoryChanges
 from service.memory.ended_runs import EndedRuns
 from service.memory.rebuilding import MemoryRebuild
 from service.runs.engine import RunEngine, nobody
-from service.runs.fenced_backend import FencedBackend, RunLeases
-from service.runs.runs import Run, Runs
+from service.runs.fenced_backend import FencedBackend
+from service.runs.runs import Run, RunLeases, Runs
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage

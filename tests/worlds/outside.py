@@ -86,6 +86,7 @@ from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
 from service.api.openai.intent import route_intent
 from service.cli import logged_tests
+from service.console.diffs import read_diff
 from service.eval.attempts import is_refusal
 from service.eval.hidden_tests import patched_paths
 from service.eval.test_statuses import test_statuses as statuses_of
@@ -151,6 +152,7 @@ PARSERS = (
     Parser("service.eval.test_statuses", statuses_of),
     Parser("service.eval.hidden_tests", patched_paths),
     Parser("service.eval.attempts", is_refusal),
+    Parser("service.console.diffs", read_diff),
     Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
     Parser("domain.change", mode_changes),
     Parser("sandbox.environments.lfs", lambda text: list(lfs_paths({".gitattributes": text}, ["a/b.bin", text[:200]]))),
@@ -331,6 +333,8 @@ SHELL = frozenset(
 )
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""
 OURS = {
+    "service.console.timeline": "a place of at most 26 characters",
+    "service.people.renaming": "one name, at each place at most once",
     "models.clients.contract": "names of our own types",
     "nodes.assess": "at most 20,000 characters of a task, each tried once",
     "risk.grammar": "grammars that come with the house",

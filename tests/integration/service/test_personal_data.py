@@ -111,6 +111,7 @@ def named(table: Any) -> dict[str, Any]:
             "Integer": 7,
             "BigInteger": 7,
             "Float": 7.0,
+            "FloatVector": [0.5],
         }.get(kind, "ann")
     return row | {"org": "local"} | ({"state": "sent", "kind": "approval"} if table.name == "outbox" else {})
 

@@ -163,7 +163,8 @@ async def test_nothing_of_a_deleted_thread_is_left_but_what_was_signed(
             assert (await http.delete(f"/threads/{gone}")).status_code == 204
             assert (await http.get(f"/threads/{gone}")).status_code == 404
         assert await retention.sweep() == 0, "it was deleted just now"
-        assert about(await rows(service)) == about(before)
+        # What other runs would read goes at once; everything else stays till the days are over.
+        assert about(await rows(service)) == about(before) - Counter(items=about(before)["items"])
         await service.context.threads.update(gone, now=now(), deleted_at=now() - timedelta(days=31))
         assert await retention.sweep() == 1
 

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from service.runs.runs import is_gone, own_name
+from service.processes import is_gone, own_name
 
 
 def test_a_living_process_is_not_gone() -> None:
@@ -9,7 +9,7 @@ def test_a_living_process_is_not_gone() -> None:
 
 
 def test_a_dead_process_is_gone_at_once() -> None:
-    code = "from service.runs.runs import own_name; print(own_name())"
+    code = "from service.processes import own_name; print(own_name())"
     name = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
     assert is_gone(name)
 

@@ -17,8 +17,8 @@ from database import now, open_engine
 from domain import Refused, Task
 from graphs import serializer
 from models import UsageMeter
-from service.runs.fenced_backend import RunLeases, StepEffects
-from service.runs.runs import GENERATION, Run, Runs
+from service.runs.fenced_backend import StepEffects
+from service.runs.runs import GENERATION, Run, RunLeases, Runs
 from service.storage.postgres_checkpoints import FencedPostgres, open_postgres
 from tests.worlds import postgres
 
