@@ -7,7 +7,7 @@ A repository is named by its path there (``owner/name``, ``group/sub/project``),
 number within it. GitLab's merge requests are pull requests here, its notes comments, its award emoji reactions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol
@@ -22,12 +22,14 @@ __all__ = [
     "ForgeComment",
     "ForgeIssue",
     "ForgeRepository",
+    "ForgeToken",
     "ForgeUser",
     "GitAccess",
     "Permission",
     "PullRequest",
     "PullReview",
     "PullState",
+    "Purpose",
     "Reaction",
     "StatusState",
     "Subject",
@@ -40,6 +42,8 @@ Permission = Literal["none", "read", "write", "admin"]
 """``read`` is GitHub's read and triage, GitLab's guest to reporter; ``write`` its developer; ``admin`` its maintainer
 and owner, and GitHub's maintain and admin."""
 PullState = Literal["open", "closed", "merged"]
+Purpose = Literal["deliver", "ci", "checks"]
+"""What a token is for: pull requests, comments, statuses and votes; logs of failed runs of CI; GitHub's check runs."""
 StatusState = Literal["pending", "success", "failure", "error"]
 
 
@@ -51,6 +55,17 @@ class ForgeUser:
     id: str = ""
     """The forge's own, which stays when a login is given away."""
     bot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeToken:
+    """What a forge says of the token that asks."""
+
+    user: ForgeUser
+    lacking: Mapping[Purpose, Sequence[str]] | None = None
+    """The rights that are missing, in the forge's words; None: it does not tell (GitHub's fine-grained tokens)."""
+    expires_at: datetime | None = None
+    """None: never, not told, or made anew by itself (installations of apps)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +162,8 @@ class CommitStatus:
     description: str = ""
     """At most 140 characters: GitHub takes no more."""
     url: str = ""
+    summary: str = ""
+    """Markdown, for where there is a page for it: a check run of GitHub's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +200,10 @@ class Forge(Protocol):
         """Whose token it is: what this user wrote is ours, and starts nothing."""
         ...
 
+    async def token(self) -> ForgeToken:
+        """What the token may and when it ends, as far as the forge tells. It is asked, and nothing is tried out."""
+        ...
+
     async def repository(self, path: str) -> ForgeRepository: ...
 
     async def access(self, path: str) -> GitAccess:
@@ -191,6 +212,13 @@ class Forge(Protocol):
 
     async def branch(self, path: str, name: str) -> ForgeBranch | None:
         """None: there is no such branch."""
+        ...
+
+    async def push_rules(self, path: str, branch: str) -> Sequence[str] | None:
+        """What keeps a push off a branch of this name, be it there or not, in the forge's words.
+
+        None: the token may not know. GitHub's older branch protection is told of branches that exist only (``branch``).
+        """
         ...
 
     async def contains(self, path: str, branch: str, commit: str) -> bool:
@@ -244,7 +272,9 @@ class Forge(Protocol):
         """What this user may do in the repository."""
         ...
 
-    async def set_status(self, path: str, commit: str, status: CommitStatus) -> None: ...
+    async def set_status(self, path: str, commit: str, status: CommitStatus) -> None:
+        """Set it; on GitHub an installation with the right to it also shows it as a check run."""
+        ...
 
     async def failed_log(self, path: str, run: int) -> str:
         """The logs of a workflow run's (GitHub) or a pipeline's (GitLab) failed jobs, each under its name.

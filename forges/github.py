@@ -3,15 +3,13 @@
 https://docs.github.com/rest. Enterprise servers have the same below ``/api/v3``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from pydantic import SecretStr
-
-from domain.errors import Conflict
+from domain.errors import Conflict, Missing
 from forges.client import LOG_CHARS, ForgeClient, escaped
 from forges.contract import (
     CommitStatus,
@@ -19,14 +17,17 @@ from forges.contract import (
     ForgeComment,
     ForgeIssue,
     ForgeRepository,
+    ForgeToken,
     ForgeUser,
     GitAccess,
     Permission,
     PullRequest,
     PullReview,
+    Purpose,
     Reaction,
     Subject,
 )
+from forges.installation import InstallationToken
 from forges.rendering import key_of, marked
 
 HEADERS: Mapping[str, str] = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
@@ -36,33 +37,12 @@ _REVIEWS = {
     "COMMENTED": "commented",
     "DISMISSED": "dismissed",
 }
-
-
-@dataclass(slots=True, kw_only=True)
-class InstallationToken:
-    """The token of an app's installation: an hour long, made anew five minutes before it ends."""
-
-    app: str
-    installation: int
-    key: SecretStr = field(repr=False)
-    """PEM of the app's private key."""
-    clock: Callable[[], datetime]
-    _token: str = field(default="", repr=False)
-    _until: datetime | None = None
-
-    async def token(self, client: ForgeClient) -> str:
-        now = self.clock()
-        if self._until is None or now + timedelta(minutes=5) >= self._until:
-            import jwt  # noqa: PLC0415  it is slow to load, and only apps need it
-
-            # A minute back: GitHub refuses what a clock that is ahead of its own has signed.
-            claims = {"iat": int(now.timestamp()) - 60, "exp": int(now.timestamp()) + 540, "iss": self.app}
-            proof = jwt.encode(claims, self.key.get_secret_value(), algorithm="RS256")
-            answer = await client.request(
-                "POST", f"/app/installations/{self.installation}/access_tokens", authorization=f"Bearer {proof}"
-            )
-            self._token, self._until = answer.body["token"], _time(answer.body["expires_at"])
-        return self._token
+_KEEPS_OFF = frozenset(
+    {"creation", "update", "pull_request", "required_signatures", "required_status_checks", "required_deployments"}
+)
+"""Rules of rulesets that refuse a push of a new commit, which nobody signed with a key and no check has seen."""
+EXPIRES, SCOPES = "github-authentication-token-expiration", "x-oauth-scopes"
+"""Headers of every answer: when a personal token ends, and what a classic one may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +52,7 @@ class GitHub:
     client: ForgeClient
     app_slug: str = ""
     """Of the app whose installation this is; empty for a person's token."""
+    installation: InstallationToken | None = None
     kind: ClassVar[str] = "github"
 
     @property
@@ -83,6 +64,19 @@ class GitHub:
         if self.app_slug:
             return _user(await self.client.get(f"/users/{escaped(f'{self.app_slug}[bot]')}"))
         return _user(await self.client.get("/user"))
+
+    async def token(self) -> ForgeToken:
+        if self.installation is not None:
+            # Before the permissions are looked at: they come with a token.
+            user = await self.whoami()
+            return ForgeToken(user=user, lacking=self.installation.lacking())
+        answer = await self.client.request("GET", "/user")
+        scopes = answer.headers.get(SCOPES)
+        return ForgeToken(
+            user=_user(answer.body),
+            lacking=None if scopes is None else _unscoped(scopes),
+            expires_at=_expiry(answer.headers.get(EXPIRES, "")),
+        )
 
     async def repository(self, path: str) -> ForgeRepository:
         raw = await self.client.get(f"/repos/{path}")
@@ -104,6 +98,14 @@ class GitHub:
         if raw is None:
             return None
         return ForgeBranch(name=raw["name"], commit=raw["commit"]["sha"], protected=raw["protected"])
+
+    async def push_rules(self, path: str, branch: str) -> Sequence[str] | None:
+        try:
+            rules = await self.client.pages(f"/repos/{path}/rules/branches/{quote(branch)}")
+        except Missing:
+            # Enterprise servers before 3.11 have no rulesets.
+            return None
+        return sorted({raw["type"] for raw in rules} & _KEEPS_OFF)
 
     async def contains(self, path: str, branch: str, commit: str) -> bool:
         raw = await self.client.find(f"/repos/{path}/compare/{quote(branch)}...{escaped(commit)}", per_page=1)
@@ -230,12 +232,56 @@ class GitHub:
             f"/repos/{path}/statuses/{escaped(commit)}",
             json=fields | ({"target_url": status.url} if status.url else {}),
         )
+        # GitHub takes check runs from apps alone; a person's token has the commit status only.
+        if self.installation is not None and self.installation.permissions.get("checks") == "write":
+            await self._show_check(path, commit, status)
+
+    async def _show_check(self, path: str, commit: str, status: CommitStatus) -> None:
+        """Bring the check run of this name up to date; one that is completed stays, and a newer one replaces it."""
+        listed = await self.client.get(
+            f"/repos/{path}/commits/{escaped(commit)}/check-runs", check_name=status.context, filter="latest"
+        )
+        ours = (raw for raw in listed["check_runs"] if (raw.get("app") or {}).get("slug") == self.app_slug)
+        newest = next(ours, None)
+        summary = status.summary or status.description
+        shown: dict[str, Any] = {
+            "status": "in_progress" if status.state == "pending" else "completed",
+            "output": {"title": status.description or status.state, "summary": summary},
+        }
+        if status.state != "pending":
+            shown["conclusion"] = "success" if status.state == "success" else "failure"
+        if status.url:
+            shown["details_url"] = status.url
+        if newest is not None and newest["status"] != "completed":
+            await self.client.request("PATCH", f"/repos/{path}/check-runs/{newest['id']}", json=shown)
+        elif newest is None or (newest["conclusion"], newest["output"]["title"]) != (
+            shown.get("conclusion"),
+            shown["output"]["title"],
+        ):
+            fields = {"name": status.context, "head_sha": commit, **shown}
+            await self.client.request("POST", f"/repos/{path}/check-runs", json=fields)
 
     async def failed_log(self, path: str, run: int) -> str:
         jobs = (await self.client.get(f"/repos/{path}/actions/runs/{run}/jobs", filter="latest", per_page=100))["jobs"]
         failed = [job for job in jobs if job["conclusion"] == "failure"]
         logs = [await self.client.text(f"/repos/{path}/actions/jobs/{job['id']}/logs", LOG_CHARS) for job in failed]
         return "\n\n".join(f"{job['name']}\n{log}" for job, log in zip(failed, logs, strict=True))
+
+
+def _unscoped(scopes: str) -> Mapping[Purpose, Sequence[str]]:
+    """What a classic token has not: ``repo`` covers everything, ``public_repo`` the same where all may read."""
+    enough = {"repo", "public_repo"} & {scope.strip() for scope in scopes.split(",")}
+    lacking: Sequence[str] = [] if enough else ["repo"]
+    return {"deliver": lacking, "ci": lacking}
+
+
+def _expiry(header: str) -> datetime | None:
+    """``2026-12-31 23:59:59 UTC``; some answers name an offset instead. None: it says nothing that is understood."""
+    try:
+        at = datetime.fromisoformat(header.replace(" UTC", "+00:00").replace(" +", "+").replace(" -", "-"))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _time(text: str) -> datetime:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
-from domain.errors import Conflict
+from domain.errors import Conflict, Forbidden, Missing
 from forges.client import LOG_CHARS, ForgeClient, escaped
 from forges.contract import (
     CommitStatus,
@@ -13,6 +14,7 @@ from forges.contract import (
     ForgeComment,
     ForgeIssue,
     ForgeRepository,
+    ForgeToken,
     ForgeUser,
     GitAccess,
     Permission,
@@ -49,6 +51,22 @@ class GitLab:
     async def whoami(self) -> ForgeUser:
         return _user(await self.client.get("/user"))
 
+    async def token(self) -> ForgeToken:
+        user = await self.whoami()
+        # Before GitLab 15.5, and for tokens that are no access tokens, there is no such page.
+        raw = await self.client.find("/personal_access_tokens/self")
+        if raw is None:
+            return ForgeToken(user=user)
+        # ``api`` is all of the API and git over HTTP.
+        lacking = [] if "api" in raw["scopes"] else ["api"]
+        ends = raw.get("expires_at")
+        return ForgeToken(
+            user=user,
+            lacking={"deliver": lacking, "ci": lacking},
+            # A day: the token ends at its beginning.
+            expires_at=datetime.combine(date.fromisoformat(ends), time(tzinfo=UTC)) if ends else None,
+        )
+
     async def repository(self, path: str) -> ForgeRepository:
         raw = await self.client.get(_project(path))
         return ForgeRepository(
@@ -69,6 +87,18 @@ class GitLab:
         if raw is None:
             return None
         return ForgeBranch(name=raw["name"], commit=raw["commit"]["id"], protected=raw["protected"])
+
+    async def push_rules(self, path: str, branch: str) -> Sequence[str] | None:
+        try:
+            rules = await self.client.pages(f"{_project(path)}/protected_branches")
+        except Missing:
+            return None
+        except Forbidden as error:
+            # Many servers tell maintainers only.
+            if error.stable_code != "forge_forbidden":
+                raise
+            return None
+        return [f"protected branch {raw['name']}" for raw in rules if fnmatchcase(branch, _pattern(raw["name"]))]
 
     async def contains(self, path: str, branch: str, commit: str) -> bool:
         refs = {"refs[]": [branch, commit]}
@@ -200,6 +230,11 @@ class GitLab:
 
 
 _PLURAL: Mapping[Subject, str] = {"issue": "issues", "pull_request": "merge_requests"}
+
+
+def _pattern(name: str) -> str:
+    """A protected branch's name for ``fnmatch``: its only wildcard is ``*``."""
+    return name.replace("[", "[[]").replace("?", "[?]")
 
 
 def _project(path: str) -> str:

@@ -23,9 +23,10 @@ from domain.configuration import configured, signing_key
 from domain.errors import Forbidden
 from forges.client import TIMEOUT_S, ForgeClient, Sleep
 from forges.contract import Forge, GitAccess
-from forges.github import HEADERS, GitHub, InstallationToken
+from forges.github import HEADERS, GitHub
 from forges.gitlab import GitLab
 from forges.inbound.policy import ForgeHook, hooks_fault
+from forges.installation import InstallationToken
 
 _PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.][A-Za-z0-9_.-]*){1,20}")
 _SCP = re.compile(r"^(?:[^/\s:@]+@)?(?P<host>[^/\s:@]+):(?!//)(?P<path>.+)$")
@@ -247,10 +248,18 @@ class Forges:
 
     def _made(self, entry: ForgeEntry) -> Forge:
         # The environment names no proxy and no netrc for it: what a token is sent through is configured.
-        trusted = ssl.create_default_context(cafile=entry.ca or None)
-        http = httpx.AsyncClient(
-            follow_redirects=False, trust_env=False, timeout=TIMEOUT_S, verify=trusted, proxy=entry.proxy or None
-        )
+        try:
+            trusted = ssl.create_default_context(cafile=entry.ca or None)
+            http = httpx.AsyncClient(
+                follow_redirects=False, trust_env=False, timeout=TIMEOUT_S, verify=trusted, proxy=entry.proxy or None
+            )
+        except (OSError, ValueError, httpx.InvalidURL) as error:
+            # Its words may have the proxy's password.
+            raise Refused(
+                f"The ca or the proxy of {entry.name} cannot be used ({type(error).__name__}).",
+                code="forges_invalid",
+                hint="ca is a file of PEM certificates, proxy an address: http://HOST:PORT. See docs/forges.md.",
+            ) from None
         self._stack.push_async_callback(http.aclose)
         plain = entry.token.get_secret_value() if entry.token else ""
         installation = (
@@ -277,7 +286,7 @@ class Forges:
         )
         if entry.kind == "gitlab":
             return GitLab(client=client)
-        return GitHub(client=client, app_slug=entry.app.slug if entry.app else "")
+        return GitHub(client=client, app_slug=entry.app.slug if entry.app else "", installation=installation)
 
 
 def path_within(home: str, repo: str) -> str:

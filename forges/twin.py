@@ -1,9 +1,10 @@
 """Twin of a forge, in memory: a second implementation of the contract, and what the local test server answers from."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from pydantic import SecretStr
@@ -15,11 +16,13 @@ from forges.contract import (
     ForgeComment,
     ForgeIssue,
     ForgeRepository,
+    ForgeToken,
     ForgeUser,
     GitAccess,
     Permission,
     PullRequest,
     PullReview,
+    Purpose,
     Reaction,
     Subject,
 )
@@ -63,6 +66,10 @@ class TwinForge:
     """By repository and commit, oldest first."""
     rights: dict[tuple[str, str], Permission] = field(default_factory=dict[tuple[str, str], Permission])
     """By repository and the user's id."""
+    rules: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """By repository: names of branches, ``*`` for anything, and the rule that keeps pushes off them."""
+    lacking: Mapping[Purpose, Sequence[str]] | None = None
+    expires_at: datetime | None = None
     logs: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
     kind: ClassVar[str] = "twin"
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1_001))
@@ -139,6 +146,9 @@ class TwinForge:
     async def whoami(self) -> ForgeUser:
         return self.user
 
+    async def token(self) -> ForgeToken:
+        return ForgeToken(user=self.user, lacking=self.lacking, expires_at=self.expires_at)
+
     async def repository(self, path: str) -> ForgeRepository:
         if path not in self.repositories:
             raise _missing(path)
@@ -152,6 +162,10 @@ class TwinForge:
         await self.repository(path)
         commit = self.branches(path).get(name)
         return ForgeBranch(name=name, commit=commit, protected=(path, name) in self.protected) if commit else None
+
+    async def push_rules(self, path: str, branch: str) -> Sequence[str] | None:
+        await self.repository(path)
+        return sorted(rule for name, rule in self.rules.get(path, {}).items() if fnmatchcase(branch, name))
 
     async def contains(self, path: str, branch: str, commit: str) -> bool:
         await self.repository(path)

@@ -64,11 +64,11 @@ class PublishOrder:
             ),
         )
 
-    def status(self, url: str) -> CommitStatus:
+    def status(self, url: str, summary: str) -> CommitStatus:
         """What stands beside the commit once it is delivered."""
         counts = f" ({self.proof.report.summary})" if self.proof.report else ""
         text = f"{self.proof.command} → exit code {self.proof.run.code}{counts}"
-        return CommitStatus(state="success", description=text[:STATUS_CHARS], url=url)
+        return CommitStatus(state="success", description=text[:STATUS_CHARS], url=url, summary=summary)
 
 
 def destination(pinned: Pinned, target: PublishTarget | None) -> str:

@@ -10,6 +10,7 @@ from domain import Refused, SignoffError, Task
 from domain.errors import Conflict, Forbidden
 from domain.work import PublishTarget
 from forges import (
+    CommitStatus,
     DeployHooks,
     DeployOrder,
     Forges,
@@ -108,18 +109,23 @@ class Publisher:
                 pull = await forge.open_pull_request(path, head=branch, base=target.base, title=title, body=body)
             elif (pull.title, pull.body) != (title, body):
                 pull = await forge.update_pull_request(path, pull.number, title=title, body=body)
-            await self._show_status(commit, target, order, pull.url)
+            await self._show_status(commit, target, order.status(pull.url, body))
         # With this very commit in it: delivered before a crash, and merged or closed since; its branch may be gone.
         elif pull.head_commit != commit:
             raise pull_request_closed(pull)
         return Delivered(kind="pr", commit=commit, ref=branch, url=pull.url, repository=str(target), number=pull.number)
 
-    async def _show_status(self, commit: str, target: PublishTarget, order: PublishOrder, url: str) -> None:
+    async def _show_status(self, commit: str, target: PublishTarget, status: CommitStatus) -> None:
         """A courtesy: a token without this right, or a forge that is away now, undoes no delivery."""
         try:
-            await self.forges.named(target.forge).set_status(target.repository, commit, order.status(url))
+            await self.forges.named(target.forge).set_status(target.repository, commit, status)
         except SignoffError as error:
-            announce("note", f"No commit status was set: {error.message}", code=error.stable_code, hint=error.hint)
+            announce(
+                "note",
+                f"The commit status was not set, or not as a check: {error.message}",
+                code=error.stable_code,
+                hint=error.hint,
+            )
 
     async def branch(self, commit: str, target: PublishTarget, order: PublishOrder) -> None:
         """Make the branch on the forge hold the commit, if everything there is as it was left."""

@@ -46,7 +46,7 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
         "cli.fix", "fix", 'Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.'
     ),
     "doctor": CommandEntry(
-        "cli.sandbox", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."
+        "cli.sandbox", "doctor", "Probe Docker, the sandbox image, the model endpoint, forges and this machine."
     ),
     "status": CommandEntry(
         "cli.operations.status",

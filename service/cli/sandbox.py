@@ -304,7 +304,7 @@ PYTHON = (3, 11)
 
 
 def doctor(as_json: Annotated[bool, JSON] = False) -> None:
-    """Probe Docker, the sandbox image, the model endpoint and this machine.
+    """Probe Docker, the sandbox image, the model endpoint, forges and this machine.
 
     Exit status 0: a run can start. 1: something needed is missing; each line says what to do.
     """
@@ -317,6 +317,7 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
                 *await application.store.check(),
                 *await application.probe_models(),
                 *await probe_tools(application.settings),
+                *await application.probe_forges(),
             )
 
     checks = run_async(work, as_json=as_json)

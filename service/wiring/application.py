@@ -174,6 +174,14 @@ class Application:
         """Ask every endpoint what it serves; without one there is nothing to ask."""
         return await probe_endpoints(self.board)
 
+    async def probe_forges(self) -> tuple[Check, ...]:
+        """Ask every forge of SIGNOFF_FORGES whether deliveries and hooks can work."""
+        if not self.forges.entries:
+            return ()
+        from service.forges.checks import check_forges  # noqa: PLC0415  one command needs it
+
+        return await check_forges(self.forges, self.forge_hooks, self.settings.home_url, self.engine.clock())
+
     @staticmethod
     def drawn(branch: SpanNode) -> Tree:
         """The spans as a tree for a terminal."""

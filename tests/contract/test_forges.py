@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,32 @@ async def test_a_repository_and_its_branches(place: Place) -> None:
     assert branch is not None
     assert branch.protected
     assert await code(place.forge.repository("acme/nothing")) == "forge_missing"
+
+
+async def test_what_the_token_may_and_when_it_ends(place: Place) -> None:
+    unknown = await place.forge.token()
+    assert (unknown.user.id, unknown.lacking, unknown.expires_at) == (place.twin.user.id, None, None)
+    place.twin.expires_at = datetime(2027, 1, 31, tzinfo=UTC)
+    for enough in (True, False):
+        place.twin.lacking = {"deliver": () if enough else ("push",), "ci": ()}
+        if place.server is not None:
+            scopes = {"github": ("repo, read:org", "read:org, gist"), "gitlab": ("api", "read_api write_repository")}
+            place.server.scopes = scopes[place.server.kind][0 if enough else 1]
+        token = await place.forge.token()
+        assert token.lacking is not None
+        assert (not token.lacking["deliver"]) == enough
+        assert token.expires_at == place.twin.expires_at
+
+
+async def test_which_rules_keep_pushes_off_a_branch(place: Place) -> None:
+    assert await place.forge.push_rules(PATH, "signoff/x") == []
+    place.twin.rules[PATH] = {"main": "update", "signoff/*": "creation"}
+    word = {"gitlab": "protected branch signoff/*"}.get(place.forge.kind, "creation")
+    assert await place.forge.push_rules(PATH, "signoff/x") == [word]
+    assert await place.forge.push_rules(PATH, "feature") == []
+    if place.server is not None:
+        place.server.rules_hidden = True
+        assert await place.forge.push_rules(PATH, "signoff/x") is None
 
 
 async def test_what_a_branch_contains(place: Place) -> None:

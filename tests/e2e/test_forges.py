@@ -15,6 +15,25 @@ SCRIPT: list[dict[str, Any]] = [
 ]
 
 
+async def test_the_doctor_looks_at_the_forges(tmp_path: Path) -> None:
+    async with forge_server("github", tmp_path / "forge") as server:
+        server.add(PATH)
+        server.scopes = "repo"
+        file = forges_file(tmp_path, server)
+        cli = Cli(tmp_path, {"SIGNOFF_SANDBOX": "unsafe-local", "SIGNOFF_FORGES": str(file)})
+
+        async def forge() -> dict[str, Any]:
+            checks = (await cli.run("doctor", "--json")).json["checks"]
+            return next(check for check in checks if check["name"] == "forge forge")
+
+        assert (await forge())["ok"]
+        server.scopes = "read:org"
+        lacking = await forge()
+        assert (lacking["ok"], lacking["needed"]) == (False, True)
+        assert "lacks repo" in lacking["detail"]
+        assert "docs/forges.md" in lacking["hint"]
+
+
 async def test_a_pull_request_from_the_command_line(tmp_path: Path) -> None:
     async with OpenAIServer(SCRIPT) as model, forge_server("github", tmp_path / "forge") as server:
         server.add(PATH)

@@ -13,10 +13,12 @@ import subprocess
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote
 
+import jwt
 import uvicorn
 
 from domain import Refused
@@ -42,6 +44,16 @@ class ForgeServer:
     port: int
     twin: TwinForge
     token: str = TOKEN
+    scopes: str | None = None
+    """Of the token: GitHub's classic ones and GitLab's; None: it is fine-grained, or GitLab is older than 15.5."""
+    app_key: str = ""
+    """Public PEM of an app whose installation asks, instead of a person's token."""
+    permissions: dict[str, str] = field(default_factory=dict[str, str])
+    """Of that installation."""
+    checks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Check runs, oldest first."""
+    rules_hidden: bool = False
+    """GitLab tells of protected branches to maintainers only; GitHub Enterprise before 3.11 knows no rules."""
     fault: Fault = lambda _: None
     asked: list[Request] = field(default_factory=list[Request])
 
@@ -126,6 +138,9 @@ class ForgeServer:
         await send({"type": "http.response.body", "body": data})
 
     async def _api(self, request: Request, path: str) -> Response:
+        installation = re.fullmatch(r"/app/installations/(\d+)/access_tokens", path)
+        if installation and self.app_key and request.method == "POST":
+            return self._installation_token(request)
         if request.headers.get("authorization") != f"Bearer {self.token}":
             words = "Bad credentials" if self.kind == "github" else "401 Unauthorized"
             return Response(401, {"message": words})
@@ -139,6 +154,16 @@ class ForgeServer:
                     status = 404 if error.stable_code == "forge_missing" else 422 if self.kind == "github" else 409
                     return Response(status, {"message": "Not Found" if status == 404 else error.message})
         return Response(404, {"message": f"no route: {request.method} {path}"})
+
+    def _installation_token(self, request: Request) -> Response:
+        proof = request.headers.get("authorization", "").removeprefix("Bearer ")
+        try:
+            jwt.decode(proof, self.app_key, algorithms=["RS256"], options={"require": ["iat", "exp", "iss"]})
+        except jwt.PyJWTError:
+            return Response(401, {"message": "A JSON web token could not be decoded"})
+        until = (self.twin.clock() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        answer = {"token": self.token, "expires_at": until, "permissions": self.permissions}
+        return Response(201, {**answer, "repository_selection": "selected"})
 
     async def _stored_log(self, request: Request, path: str) -> Response:
         """Where GitHub keeps logs: on another host, which must never see the token."""

@@ -18,8 +18,10 @@ class GitHubShapes:
         repo = r"/repos/([^/]+/[^/]+)"
         return [
             ("GET", r"/user", self.me),
+            ("GET", r"/users/([^/]+)", self.named),
             ("GET", repo, self.repository),
             ("GET", rf"{repo}/branches/(.+)", self.branch),
+            ("GET", rf"{repo}/rules/branches/(.+)", self.rules),
             ("GET", rf"{repo}/compare/(.+)\.\.\.([0-9a-f]+)", self.compare),
             ("GET", rf"{repo}/pulls", self.pulls),
             ("POST", rf"{repo}/pulls", self.open),
@@ -36,6 +38,9 @@ class GitHubShapes:
             ("GET", rf"{repo}/pulls/(\d+)/reviews", self.reviews),
             ("GET", rf"{repo}/collaborators/([^/]+)/permission", self.permission),
             ("POST", rf"{repo}/statuses/([0-9a-f]+)", self.status),
+            ("GET", rf"{repo}/commits/([0-9a-f]+)/check-runs", self.checks),
+            ("POST", rf"{repo}/check-runs", self.add_check),
+            ("PATCH", rf"{repo}/check-runs/(\d+)", self.update_check),
             ("GET", rf"{repo}/actions/runs/(\d+)/jobs", self.jobs),
             ("GET", rf"{repo}/actions/jobs/(\d+)/logs", self.log),
         ]
@@ -63,6 +68,18 @@ class GitHubShapes:
         }
 
     async def me(self, _: Request) -> Response:
+        if self.server.app_key:
+            return Response(403, {"message": "Resource not accessible by integration"})
+        headers: dict[str, str] = {}
+        if self.server.scopes is not None:
+            headers["x-oauth-scopes"] = self.server.scopes
+        if self.twin.expires_at is not None:
+            headers["github-authentication-token-expiration"] = f"{self.twin.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        return Response(200, self.user(self.twin.user), headers)
+
+    async def named(self, _: Request, login: str) -> Response:
+        if login != self.twin.user.login:
+            return Response(404, {"message": "Not Found"})
         return Response(200, self.user(self.twin.user))
 
     async def repository(self, _: Request, path: str) -> Response:
@@ -90,6 +107,13 @@ class GitHubShapes:
         return Response(
             200, {"name": there.name, "commit": {"sha": there.commit}, "protected": there.protected, "_links": {}}
         )
+
+    async def rules(self, request: Request, path: str, name: str) -> Response:
+        if self.server.rules_hidden:
+            return Response(404, {"message": "Not Found"})
+        kinds = [*(await self.twin.push_rules(path, name) or ()), "non_fast_forward"]
+        source = {"ruleset_source_type": "Repository", "ruleset_source": path, "ruleset_id": 42}
+        return Response(200, page(request, [{"type": kind, **source} for kind in kinds]))
 
     async def compare(self, _: Request, path: str, base: str, commit: str) -> Response:
         if base not in self.server.branches(path) or not known(self.server, path, commit):
@@ -253,6 +277,50 @@ class GitHubShapes:
         )
         await self.twin.set_status(path, commit, status)
         return Response(201, {"id": 1, "state": sent["state"], "context": sent["context"]})
+
+    def ensure_checks(self) -> Response | None:
+        """Only apps may, and only with the permission."""
+        if not self.server.app_key:
+            return Response(403, {"message": "You must authenticate via a GitHub App."})
+        if self.server.permissions.get("checks") != "write":
+            return Response(403, {"message": "Resource not accessible by integration"})
+        return None
+
+    def as_check(self, sent: Any) -> Any:
+        slug = self.twin.user.login.removesuffix("[bot]")
+        return {
+            "conclusion": None,
+            "details_url": None,
+            "external_id": "",
+            "pull_requests": [],
+            **sent,
+            "app": {"id": 12, "slug": slug, "name": slug},
+        }
+
+    async def checks(self, request: Request, _path: str, commit: str) -> Response:
+        runs = [each for each in self.server.checks if each["head_sha"] == commit]
+        name = request.one("check_name")
+        newest = {(each["name"], each["app"]["slug"]): each for each in runs if not name or each["name"] == name}
+        shown = list(newest.values()) if request.one("filter", "latest") == "latest" else runs
+        return Response(200, {"total_count": len(shown), "check_runs": page(request, shown)})
+
+    async def add_check(self, request: Request, path: str) -> Response:
+        if (refused := self.ensure_checks()) is not None:
+            return refused
+        sent = request.json
+        if not known(self.server, path, sent["head_sha"]):
+            return Response(422, {"message": f"No commit found for SHA: {sent['head_sha']}"})
+        self.server.checks.append(self.as_check({"id": len(self.server.checks) + 1, **sent}))
+        return Response(201, self.server.checks[-1])
+
+    async def update_check(self, request: Request, _path: str, id_: str) -> Response:
+        if (refused := self.ensure_checks()) is not None:
+            return refused
+        for at, run in enumerate(self.server.checks):
+            if run["id"] == int(id_):
+                self.server.checks[at] = {**run, **request.json}
+                return Response(200, self.server.checks[at])
+        return Response(404, {"message": "Not Found"})
 
     async def jobs(self, _: Request, path: str, run: str) -> Response:
         await self.twin.failed_log(path, int(run))

@@ -18,8 +18,10 @@ class GitLabShapes:
         project, subject = r"/projects/([^/]+)", r"/projects/([^/]+)/(issues|merge_requests)/(\d+)"
         return [
             ("GET", r"/user", self.me),
+            ("GET", r"/personal_access_tokens/self", self.token),
             ("GET", project, self.project),
             ("GET", rf"{project}/repository/branches/([^/]+)", self.branch),
+            ("GET", rf"{project}/protected_branches", self.protected),
             ("GET", rf"{project}/repository/merge_base", self.merge_base),
             ("GET", rf"{project}/merge_requests", self.pulls),
             ("POST", rf"{project}/merge_requests", self.open),
@@ -56,6 +58,43 @@ class GitLabShapes:
 
     async def me(self, _: Request) -> Response:
         return Response(200, self.user(self.twin.user))
+
+    async def token(self, _: Request) -> Response:
+        if self.server.scopes is None:
+            return Response(404, {"message": "404 Not Found"})
+        ends = self.twin.expires_at
+        return Response(
+            200,
+            {
+                "id": 4,
+                "name": "signoff",
+                "revoked": False,
+                "created_at": "2026-07-23T14:31:47.729Z",
+                "description": None,
+                "scopes": self.server.scopes.split(),
+                "user_id": int(self.twin.user.id),
+                "last_used_at": None,
+                "active": True,
+                "expires_at": ends and f"{ends:%Y-%m-%d}",
+            },
+        )
+
+    async def protected(self, request: Request, path: str) -> Response:
+        await self.twin.repository(path)
+        if self.server.rules_hidden:
+            return Response(403, {"message": "403 Forbidden"})
+        levels = [{"id": 1, "access_level": 40, "access_level_description": "Maintainers"}]
+        shown = [
+            {
+                "id": at,
+                "name": name,
+                "push_access_levels": levels,
+                "merge_access_levels": levels,
+                "allow_force_push": False,
+            }
+            for at, name in enumerate(self.twin.rules.get(path, {}), 1)
+        ]
+        return Response(200, page(request, shown))
 
     async def project(self, _: Request, path: str) -> Response:
         raw = await self.twin.repository(path)

@@ -103,6 +103,22 @@ async def test_a_refinement_of_a_closed_pull_request_is_refused_before_anybody_s
     assert standing.run.status == "delivered", standing.run.ending
 
 
+async def test_a_pull_request_closed_while_its_refinement_waits_gets_no_commit(
+    server: ForgeServer, tmp_path: Path
+) -> None:
+    async with publishing(tmp_path, server, REFINED) as opened:
+        first = await delivered(opened, pr_task(server))
+        await refine(opened.engine, first.run, "Say it better", "ann")
+        waiting, _ = await advance(opened, first.run.id)
+        before = first.values["delivered"]
+        server.twin.set_state(PATH, before.number, "closed")
+        standing, _ = await signed(opened, waiting)
+        assert standing.run.ending is not None
+        assert (standing.run.status, standing.run.ending.code) == ("failed", "pull_request_closed")
+        assert server.branches(PATH)[before.ref] == before.commit
+        assert (len(server.twin.pulls), server.twin.pulls[PATH, before.number].state) == (1, "closed")
+
+
 async def test_somebody_elses_commit_on_the_branch_is_never_pushed_over(server: ForgeServer, tmp_path: Path) -> None:
     async with publishing(tmp_path, server, REFINED) as opened:
         first = await delivered(opened, pr_task(server))

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
 from forges.client import ForgeClient
-from forges.github import InstallationToken
+from forges.installation import InstallationToken
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
