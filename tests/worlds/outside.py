@@ -333,6 +333,7 @@ SHELL = frozenset(
 )
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""
 OURS = {
+    "service.backup.keys": "names of our own key files",
     "service.console.timeline": "a place of at most 26 characters",
     "service.people.renaming": "one name, at each place at most once",
     "models.clients.contract": "names of our own types",
