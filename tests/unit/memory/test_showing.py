@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import KINDS, Citation, Memory, Rejection, listed_skills, opened, shown, skill_of, skill_paths
+from memory import KINDS, Citation, Memory, MemoryKind, Rejection, listed_skills, opened, shown, skill_of, skill_paths
 from memory.book import cosine
-from memory.relevance import EPISODES_SHOWN, MOST_SHOWN, chosen, expired, fused, stale
+from memory.relevance import EPISODES_SHOWN, MOST_SHOWN, allowed, chosen, expired, fused, stale
 from memory.rendering import MOST_CHARS, readable
 
 FACT = Memory(
@@ -26,7 +26,7 @@ FACT = Memory(
 )
 EPISODE = replace(FACT, id="def", kind="episodic", subject="r1", text="Task: Fix it", status="delivered")
 NOW = {"Makefile": "1", "tests/test_a.py": "2"}
-ALL = frozenset(KINDS)
+ALL: frozenset[MemoryKind] = frozenset(KINDS)
 
 
 def test_a_fact_expires_with_any_of_its_files_and_an_episode_with_all() -> None:
@@ -52,15 +52,22 @@ def test_few_are_shown_pinned_ones_first_and_outsiders_words_to_those_who_read_t
     told = replace(FACT, id="o", subject="command o", outside=True, runs=99)
     everything = [*facts, tests, *episodes, pinned, told]
     scores = [0.0] * 21 + [float(n) for n in range(9)] + [0.0, 9.0]
-    best = chosen(everything, scores, kinds=ALL, outside=False)
-    assert [each.id for each in best] == [
+
+    def shown_to(*, outside: bool, kinds: frozenset[MemoryKind] = ALL) -> list[str]:
+        pairs = [
+            (each, score)
+            for each, score in zip(everything, scores, strict=True)
+            if allowed(each, kinds=kinds, outside=outside)
+        ]
+        return [each.id for each in chosen(*zip(*pairs, strict=True))]
+
+    assert shown_to(outside=False) == [
         "p",
         *(f"f{n}" for n in range(19, 19 - MOST_SHOWN, -1)),
         *(f"e{n}" for n in range(8, 8 - EPISODES_SHOWN, -1)),
     ]
-    assert "o" in {each.id for each in chosen(everything, scores, kinds=ALL, outside=True)}
-    only = chosen(everything, scores, kinds=frozenset({"procedural"}), outside=False)
-    assert [each.id for each in only] == ["p"]
+    assert "o" in shown_to(outside=True)
+    assert shown_to(outside=False, kinds=frozenset({"procedural"})) == ["p"]
 
 
 def test_ranks_of_words_and_of_meaning_are_fused() -> None:
