@@ -6,7 +6,7 @@ what it cites is held against what it was shown.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any
 
 from domain import Refused
@@ -135,7 +135,10 @@ def cited(answer: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """The passages that an answer names by path and a line of theirs. Pure."""
     named: list[Passage] = []
     for passage in passages:
-        for rest in answer.split(f"{passage.path}:")[1:]:
+        for before, rest in pairwise(answer.split(f"{passage.path}:")):
+            # The end of a longer path is another file.
+            if (end := before.removesuffix("./")[-1:]) and (end.isalnum() or end in "_-./"):
+                continue
             digits = "".join(takewhile(str.isdecimal, rest[:9]))
             if digits.isascii() and digits and passage.start_line <= int(digits) <= passage.end_line:
                 named.append(passage)
