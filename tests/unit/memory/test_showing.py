@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from memory import KINDS, Citation, Memory, MemoryKind, Rejection, listed_skills, opened, shown, skill_of, skill_paths
 from memory.book import cosine
 from memory.relevance import EPISODES_SHOWN, MOST_SHOWN, allowed, chosen, expired, fused, stale
-from memory.rendering import MOST_CHARS, readable
+from memory.rendering import MOST_CHARS, quotable
 
 FACT = Memory(
     id="abc",
@@ -114,11 +114,12 @@ def test_no_memory_ends_its_own_quotation(words: str, tag: str) -> None:
     assert text.lower().count("<memory ") == 1
     inner = text.partition(">\n")[2].partition("\n</memory>")[0].lower()
     assert f"<{tag.lower()}" not in inner
-    assert readable(readable(words)) == readable(words)
+    assert quotable(quotable(words)) == quotable(words)
 
 
 def test_what_nobody_sees_is_shown_as_a_sign() -> None:
-    assert readable("a\u202eb\u200bc") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
+    assert quotable("a\u202eb\u200bc") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
+    assert quotable("a\ufe01\U000e0101") == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
 
 
 def test_skills_are_found_in_their_folders_and_offered_by_name() -> None:
