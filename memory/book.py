@@ -16,7 +16,7 @@ from domain.errors import Missing, Unavailable
 from memory.contract import Embed, Files, ItemStore, Rank
 from memory.learning import learned
 from memory.records import KINDS, MOST_TEXT, NAMESPACE, EndedRun, Memory, MemoryKind, memory_id, namespace_of
-from memory.relevance import chosen, expired, fused
+from memory.relevance import allowed, chosen, expired, fused
 
 MOST_LISTED = 1_000
 """Memories of one repository that are read: more than a repository may have."""
@@ -33,7 +33,7 @@ class Recollection:
     best: tuple[Memory, ...]
     """Those worth showing unasked."""
     found: tuple[Memory, ...]
-    """All that say something about it, best first."""
+    """Those that say something about it, best first."""
     known: int
     """So many there are."""
     expired: int = 0
@@ -71,28 +71,38 @@ class MemoryBook:
         return len(after)
 
     async def recall(self, org: str, repo: str, query: str, files: Files, *, outside: bool) -> Recollection:
-        """What is remembered of a repository and says something about a question.
+        """What a run may be shown of a repository's memories that says something about a question.
 
         Args:
             org: whose memories.
             repo: as runs name it.
             query: a task, or what a coder searches for.
             files: of the tree that is worked on; what is about others is left out.
-            outside: see ``relevance.chosen``.
+            outside: see ``relevance.allowed``.
         """
         known = await self._of(org, repo)
         contents = await files() if known else {}
         current = [each for each in known if not expired(each, contents)]
-        if not current:
-            return Recollection(best=(), found=(), known=len(known), expired=len(known))
-        scores = await self._scores(org, query, current)
-        ranked = sorted(zip(scores, current, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+        open_to = [each for each in current if allowed(each, kinds=self.kinds, outside=outside)]
+        counts = {"known": len(known), "expired": len(known) - len(current)}
+        if not open_to:
+            return Recollection(best=(), found=(), **counts)
+        scores = await self._scores(org, query, open_to)
+        ranked = sorted(zip(scores, open_to, strict=True), key=lambda pair: (-pair[0], pair[1].id))
         return Recollection(
-            best=chosen(current, scores, kinds=self.kinds, outside=outside),
-            found=tuple(each for score, each in ranked if score > 0)[:FOUND],
-            known=len(known),
-            expired=len(known) - len(current),
+            best=chosen(open_to, scores), found=tuple(each for score, each in ranked if score > 0)[:FOUND], **counts
         )
+
+    async def open(self, org: str, repo: str, named: str) -> Memory:
+        """The memory of a repository that a run asks for by its id, or the beginning of it.
+
+        Raises:
+            Refused: ``memory_not_found``, also where its kind is shown to no run; ``memory_ambiguous``.
+        """
+        memory = await self.get(org, named, repo=repo)
+        if not allowed(memory, kinds=self.kinds, outside=True):
+            raise _missing(named)
+        return memory
 
     async def all(self, org: str, *, repo: str = "") -> list[Memory]:
         """Every memory of an organisation, or of one repository of it, the newest first."""
@@ -103,15 +113,15 @@ class MemoryBook:
             found = [memory for item in items if (memory := _read(item.value)) is not None]
         return sorted(found, key=lambda each: (each.learnt_at, each.id), reverse=True)
 
-    async def get(self, org: str, named: str) -> Memory:
-        """The memory whose id begins like this. Raises ``memory_not_found``, ``memory_ambiguous``."""
-        found = [each for each in await self.all(org) if named and each.id.startswith(named)]
+    async def get(self, org: str, named: str, *, repo: str = "") -> Memory:
+        """The memory whose id begins like this, of one repository if it is named.
+
+        Raises:
+            Refused: ``memory_not_found``, ``memory_ambiguous``.
+        """
+        found = [each for each in await self.all(org, repo=repo) if named and each.id.startswith(named)]
         if not found:
-            raise Missing(
-                f"There is no memory {named[:80]!r}.",
-                code="memory_not_found",
-                hint="See them with: signoff memory list",
-            )
+            raise _missing(named)
         if len(found) > 1:
             raise Refused(
                 f"Several memories begin with {named!r}.", code="memory_ambiguous", hint="Give more of the id."
@@ -196,6 +206,12 @@ def _read(document: Mapping[str, object]) -> Memory | None:
         return _MEMORY.validate_python(document)
     except ValidationError:
         return None
+
+
+def _missing(named: str) -> Missing:
+    return Missing(
+        f"There is no memory {named[:80]!r}.", code="memory_not_found", hint="See them with: signoff memory list"
+    )
 
 
 def _fitting(text: str) -> str:

@@ -42,28 +42,30 @@ def fused(scores: Sequence[float], vectors: Sequence[float] | None) -> list[floa
     return totals
 
 
-def chosen(
-    memories: Sequence[Memory], scores: Sequence[float], *, kinds: frozenset[MemoryKind], outside: bool
-) -> tuple[Memory, ...]:
+def allowed(memory: Memory, *, kinds: frozenset[MemoryKind], outside: bool) -> bool:
+    """Whether a run may be shown a memory.
+
+    Args:
+        memory: of its repository.
+        kinds: that runs are shown; what a person pinned may always be.
+        outside: the run has read text from outsiders already, or asks for it. If not, what carries such text is shown
+            to nobody.
+    """
+    return (outside or not memory.outside) and (memory.pinned or memory.kind in kinds)
+
+
+def chosen(memories: Sequence[Memory], scores: Sequence[float]) -> tuple[Memory, ...]:
     """The memories that a prompt shows: those that persons pinned, facts that hold everywhere, what is like the task.
 
     Args:
-        memories: current ones of one repository.
+        memories: those of one repository that a run may be shown.
         scores: how much each says about the task.
-        kinds: that may be shown; what a person pinned may always.
-        outside: the run has read text from outsiders already. If not, what carries such text is shown to nobody
-            unasked.
     """
-    open_to = [
-        (each, score)
-        for each, score in zip(memories, scores, strict=True)
-        if (outside or not each.outside) and (each.pinned or each.kind in kinds)
-    ]
-    open_to.sort(key=lambda pair: (-pair[1], pair[0].id))
-    pinned = [each for each, _ in open_to if each.pinned]
+    ranked = sorted(zip(memories, scores, strict=True), key=lambda pair: (-pair[1], pair[0].id))
+    pinned = [each for each, _ in ranked if each.pinned]
     facts = [
         each
-        for each, score in open_to
+        for each, score in ranked
         if each.kind == "semantic"
         and not each.pinned
         and (score > 0 or not each.subject.startswith("tests of "))
@@ -72,10 +74,10 @@ def chosen(
     ]
     # By how many runs showed it: of commands that were tried once there may be many.
     facts.sort(key=lambda each: -each.runs)
-    best = max((score for each, score in open_to if each.kind == "episodic"), default=0.0)
+    best = max((score for each, score in ranked if each.kind == "episodic"), default=0.0)
     episodes = [
         each
-        for each, score in open_to
+        for each, score in ranked
         if each.kind == "episodic" and not each.pinned and score > 0 and score >= NEAR * best
     ]
     return (*pinned[:MOST_SHOWN], *facts[:MOST_SHOWN], *episodes[:EPISODES_SHOWN])

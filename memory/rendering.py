@@ -3,9 +3,9 @@
 Pure.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 
+from domain.text import readable
 from memory.records import Memory
 from memory.relevance import stale
 from memory.skills import Skill
@@ -75,19 +75,15 @@ def _block(memory: Memory, files: Mapping[str, str], most: int) -> str:
     lines.append(memory.text)
     if changed := stale(memory, files):
         lines.append(f"Changed since then: {', '.join(changed[:8])}")
-    text = readable("\n".join(lines))
+    text = quotable("\n".join(lines))
     if len(text) > most:
         text = f"{text[:most]} … {len(text) - most:,} characters left out"
     return f"<memory id='{memory.id}' kind='{memory.kind}' from='{where}'{marks}>\n{text}\n</memory>"
 
 
-def readable(text: str) -> str:
+def quotable(text: str) -> str:
     """A text without what nobody sees, and without tags of a prompt."""
-    visible = "".join(
-        char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-        if unicodedata.category(char) != "Cs"
-    )
+    visible = readable(text)
     for tag in _TAGS:
         for start in (f"</{tag}", f"<{tag}"):
             visible = _without(visible, start)
@@ -105,4 +101,4 @@ def _without(text: str, start: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(readable(text).split())[:400]
+    return " ".join(quotable(text).split())[:400]

@@ -5,7 +5,7 @@ What a server says of its tools and what they answer is data. Credentials stay o
 
 from tools.config import ServerConfig, ToolRule, ToolServerFile, load_servers
 from tools.contract import OfferedTool, PreparedCall, ServerReport, ToolResult, ToolServers
-from tools.rendering import framed, readable, shown_offers
+from tools.rendering import framed, shown_offers
 from tools.servers import McpServers
 
 __all__ = [
@@ -20,6 +20,5 @@ __all__ = [
     "ToolServers",
     "framed",
     "load_servers",
-    "readable",
     "shown_offers",
 ]

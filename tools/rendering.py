@@ -6,20 +6,18 @@ changed after it was allowed is shown to nobody. Pure.
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import rfc8785
 
+from domain.text import readable
 from tools.contract import Answer, OfferedTool
 
 DESCRIPTION, SCHEMA, ALL = 600, 2_000, 12_000
 """Characters of one description, of one schema, and of all that a prompt shows of tools."""
 RESULT = 40_000
 """Characters of an answer that are kept; the coder is shown its head and its tail."""
-_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-"""Variation selectors: marks by category, and a place to hide bytes in."""
 
 
 def pin_of(name: str, description: str, schema: Mapping[str, Any]) -> str:
@@ -30,17 +28,6 @@ def pin_of(name: str, description: str, schema: Mapping[str, Any]) -> str:
     """
     text = rfc8785.dumps({"name": name, "description": description, "schema": cast("Any", schema)})
     return f"sha256:{hashlib.sha256(text).hexdigest()}"
-
-
-def readable(text: str) -> str:
-    """A text without what nobody sees: characters that hide, turn or move are one sign each."""
-    return "".join(
-        char
-        if char in "\n\t" or (char.isprintable() and not any(ord(char) in each for each in _SELECTORS))
-        else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-        if unicodedata.category(char) != "Cs"
-    )
 
 
 def cut(text: str, most: int) -> str:

@@ -9,7 +9,7 @@ from domain.text.ladder import EditProblem, FittedChange, NumberedEdit, PathLadd
 from domain.text.line_matching import matching
 from domain.text.patterns import LinearPattern, linear
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
-from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
+from domain.text.untrusted import YamlLoader, json_value, python_tree, readable, whole_number, yaml_excess, yaml_value
 
 __all__ = [
     "DECLARING",
@@ -35,6 +35,7 @@ __all__ = [
     "numbered_edits",
     "python_tree",
     "read_json",
+    "readable",
     "replaced",
     "rewritten",
     "shortened",

@@ -1,4 +1,4 @@
-"""Untrusted text, parsed at a cost that its length bounds: Python, JSON, YAML and numbers. Pure.
+"""Untrusted text, shown for what it is, and parsed at a cost that its length bounds: Python, JSON, YAML. Pure.
 
 Who writes a repository, a test's output or a model's answer chooses these texts. What is too deep or too large
 for a parser is an answer of its own here, never a crash of the process and never a stack that runs out.
@@ -7,6 +7,7 @@ for a parser is an answer of its own here, never a crash of the process and neve
 import ast
 import json
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,24 @@ YAML_CHARS = 1 << 20
 YAML_DEPTH = 32
 YAML_NODES = 20_000
 """Scalars, sequences and mappings, each alias counted as all that it stands for."""
+_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+"""Variation selectors: marks by category, and a place to hide bytes in."""
 _NUMBER_CHARS = 100
 _NUMERIC = frozenset("-+.0123456789")
 # ``%TAG`` gives a tag another name, past the check of tags.
 _DIRECTIVE = re.compile(r"(?:^|[\n\r\x85\u2028\u2029])\ufeff?%")
 _PLAIN_TAGS = (None, "tag:yaml.org,2002:str")
+
+
+def readable(text: str) -> str:
+    """A text without what nobody sees: characters that hide, turn or move are one sign each."""
+    return "".join(
+        char
+        if char in "\n\t" or (char.isprintable() and not any(ord(char) in each for each in _SELECTORS))
+        else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+        if unicodedata.category(char) != "Cs"
+    )
 
 
 def clipped(text: str, most: int = MOST_CHARS) -> str:

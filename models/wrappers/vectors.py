@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from models.tables import VECTORS, Database
+from models.tables import VECTORS, Database, exclusive
 
 _V = VECTORS.c
 TOUCHED_S = 86_400.0
@@ -44,6 +44,8 @@ class StoredVectors:
             for key, vector in vectors.items()
         ]
         async with self.database.write() as connection:
+            # Another process may embed the same text.
+            await exclusive(connection, VECTORS.name)
             await connection.execute(delete(VECTORS).where(_V.key.in_([*vectors])))
             await connection.execute(insert(VECTORS), rows)
 

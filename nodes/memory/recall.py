@@ -6,7 +6,6 @@ of outsiders are shown to nobody unasked; whoever asks for them has read text fr
 
 from dataclasses import dataclass, field
 
-from domain import Refused
 from domain.coder import OpenAction, SearchAction
 from memory import (
     KINDS,
@@ -81,14 +80,7 @@ class Recall:
             return None
         repo, named = state["pinned"].repo, place.strip("`'\" /").partition("/")[2]
         if isinstance(action, OpenAction) and named:
-            memory = await self.book.get(state["org"], named)
-            if memory.repo != repo:
-                raise Refused(
-                    f"There is no memory {named[:80]!r} of this repository.",
-                    code="memory_not_found",
-                    hint=f"Search with in: {PREFIX}",
-                )
-            return await self._read((memory,), files)
+            return await self._read((await self.book.open(state["org"], repo, named),), files)
         query = state["task"].text if isinstance(action, OpenAction) else action.query
         known = await self.book.recall(state["org"], repo, query, files.versions, outside=True)
         if not known.found:
@@ -99,16 +91,10 @@ class Recall:
         """What a search in words has of memories beside files: of outsiders only where the run has read such text."""
         if self.book is None or not isinstance(action, SearchAction) or action.where or action.how != "words":
             return ""
-        outside = state["task"].outside
         known = await self.book.recall(
-            state["org"], state["pinned"].repo, action.query, files.versions, outside=outside
+            state["org"], state["pinned"].repo, action.query, files.versions, outside=state["task"].outside
         )
-        fitting = [
-            each
-            for each in known.found
-            if (outside or not each.outside) and (each.pinned or each.kind in self.book.kinds)
-        ]
-        return (await self._read(tuple(fitting[:MOST_ADDED]), files)).text if fitting else ""
+        return (await self._read(known.found[:MOST_ADDED], files)).text if known.found else ""
 
     async def _read(self, memories: tuple[Memory, ...], files: TreeFiles) -> Recalled:
         versions = await files.versions()

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from rich.markup import escape
 
 from domain import Refused, SignoffError
+from domain.text import readable
 from service import report
 from service.auth.four_eyes import local_user
 from service.cli.terminal import COLLECT, JSON, STOPPED, STOPPED_TEXT, err, out, print_json
@@ -27,7 +28,7 @@ from service.storage.open import server_url
 from service.wiring.application import open_application
 from service.wiring.coding.coder import reports_of
 from service.wiring.server import ServerContext, open_server_context
-from tools import ServerReport, readable
+from tools import ServerReport
 
 ADMIN = ("org_admin", "operator", "approver", "auditor")
 

@@ -87,6 +87,21 @@ async def test_what_was_learnt_is_recalled_by_its_own_organisation_and_repositor
     assert refusal.value.stable_code == "memory_not_found"
 
 
+async def test_kinds_that_are_not_shown_are_shown_to_no_run_that_asks_for_them(book: MemoryBook) -> None:
+    await book.learn(ENDED)
+    facts = replace(book, kinds=frozenset({"semantic"}))
+    found = (await facts.recall("acme", "/repo.git", "total of prices make", files, outside=True)).found
+    assert {each.kind for each in found} == {"semantic"}
+    (episode,) = [each for each in await book.all("acme") if each.kind == "episodic"]
+    assert (await book.open("acme", "/repo.git", episode.id)).id == episode.id
+    for asked, repo in ((facts, "/repo.git"), (book, "/another.git")):
+        with pytest.raises(Refused) as refusal:
+            await asked.open("acme", repo, episode.id)
+        assert refusal.value.stable_code == "memory_not_found"
+    pinned = await book.pin("acme", episode.id, pinned=True, person="ann")
+    assert await facts.open("acme", "/repo.git", episode.id) == pinned
+
+
 async def test_people_correct_pin_and_forget(book: MemoryBook) -> None:
     await book.learn(replace(ENDED, outside=True))
     (fact,) = [each for each in await book.all("acme") if each.subject == "one test"]

@@ -195,6 +195,21 @@ async def test_off_remembers_nothing_and_none_shows_nothing(tmp_path: Path) -> N
             assert "<memories>" not in prompts(opened)[4]
 
 
+async def test_none_shows_nothing_to_a_coder_that_searches_and_opens(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "repo")
+    async with application(tmp_path, {"coder": QUICK, "reviewer": [OK]}, coder_dialect="text", memory="none") as opened:
+        await start(opened, task(repo, deliver="patch"))
+        (episode,) = [each for each in await opened.memory.all("local") if each.kind == "episodic"]
+    looks = ["```search\nfirst price total\nin: @memory\n```\n", f"```open\n@memory/{episode.id}\n```\n"]
+    answers = {"coder": [*looks, EDIT, DONE], "reviewer": [OK]}
+    async with application(tmp_path, answers, coder_dialect="text", memory="none") as opened:
+        await start(opened, task(repo, deliver="patch"))
+        asked = opened.board.registry.models["coder"].asked  # type: ignore[attr-defined]
+        shown = [messages[-1].content for messages in asked]
+        assert "Nothing that is remembered" in shown[1]
+        assert f"There is no memory '{episode.id}'" in shown[2]
+
+
 async def test_skills_are_offered_by_name_and_opened_as_files(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
     skill = repo / ".claude" / "skills" / "prices" / "SKILL.md"

@@ -44,7 +44,7 @@ from forges.rendering import code, fenced, key_of, marked, quiet
 from memory import skill_of
 from memory.learning import words_of
 from memory.records import RanCommand
-from memory.rendering import readable
+from memory.rendering import quotable
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
@@ -146,7 +146,7 @@ def _option(text: str) -> dict[str, Any]:
 
 PARSERS = (
     Parser("memory.skills", lambda text: skill_of("skills/a/SKILL.md", _raw(f"---\n{text}"))),
-    Parser("memory.rendering", readable),
+    Parser("memory.rendering", quotable),
     Parser("memory.learning", lambda text: words_of(RanCommand(command=text, code=0))),
     Parser("domain.reports", read_report),
     Parser("service.eval.test_statuses", statuses_of),

@@ -6,7 +6,7 @@ what it cites is held against what it was shown.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any
 
 from domain import Refused
@@ -63,14 +63,6 @@ async def search_thread(
     return await at.application.search.in_run(run, tree, query, budget_tokens=budget, seconds=wait)
 
 
-async def has_files(at: ServerContext, thread: str, org: str) -> bool:
-    """Tell whether something was done on a thread, so that there are files to search."""
-    try:
-        return bool((await _tree_of(at, thread, org))[1])
-    except Refused:
-        return False
-
-
 async def _tree_of(at: ServerContext, thread: str, org: str) -> tuple[str, str]:
     """The run of a thread, and its tree as it stands; an empty one before any commit was pinned."""
     run, engine = await at.run_of(thread, org), at.application.engine
@@ -99,15 +91,21 @@ async def grounded(
 ) -> Grounding:
     """Search what a conversation asks last, in the files of ``thread`` where it has some, otherwise in ``repo``.
 
-    Raises as ``search_thread`` and ``search_repository``.
+    Raises as ``search_repository``.
     """
     asked = next((n for n in range(len(messages) - 1, -1, -1) if messages[n].role == "user"), None)
     if asked is None or not (query := messages[asked].content[:MOST_QUERY].strip()):
         return ungrounded(messages)
-    if thread:
-        searched = await search_thread(at, thread, principal.org, query, budget=BUDGET, wait=INDEX_S)
-    else:
+    try:
+        run, tree = await _tree_of(at, thread, principal.org) if thread else ("", "")
+    except Refused:  # a thread on which nothing was done
+        run, tree = "", ""
+    if tree:
+        searched = await at.application.search.in_run(run, tree, query, budget_tokens=BUDGET, seconds=INDEX_S)
+    elif repo:
         searched = await search_repository(at, principal, repo, query, budget=BUDGET, wait=INDEX_S)
+    else:
+        return ungrounded(messages)
     told = with_passages(messages, asked, searched.passages)
     return Grounding(messages=told, question=messages[-1].content, searched=searched)
 
@@ -135,7 +133,10 @@ def cited(answer: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """The passages that an answer names by path and a line of theirs. Pure."""
     named: list[Passage] = []
     for passage in passages:
-        for rest in answer.split(f"{passage.path}:")[1:]:
+        for before, rest in pairwise(answer.split(f"{passage.path}:")):
+            # The end of a longer path is another file.
+            if (end := before.removesuffix("./")[-1:]) and (end.isalnum() or end in "_-./"):
+                continue
             digits = "".join(takewhile(str.isdecimal, rest[:9]))
             if digits.isascii() and digits and passage.start_line <= int(digits) <= passage.end_line:
                 named.append(passage)

@@ -12,7 +12,7 @@ from models import Message, Tool, ToolCall
 from service.api.openai.answers import AnswerSource
 from service.api.openai.chat import ChatOptions, ask_chat, ensure_schema
 from service.api.openai.coding import CodingAnswer, StatusAnswer, spent_so_far
-from service.api.openai.grounding import Grounding, grounded, has_files, ungrounded
+from service.api.openai.grounding import Grounding, grounded, ungrounded
 from service.api.openai.intent import Intent, is_greeting, route_intent
 from service.auth.principal import Principal
 from service.errors import refuse
@@ -221,11 +221,7 @@ async def _grounded(
     at: ServerContext, principal: Principal, asked: CommonFields, messages: Sequence[Mapping[str, Any]]
 ) -> Grounding:
     """What the chat model is asked: with the passages of the thread or repository that the request names, if any."""
-    conversation = read_messages(messages)
-    thread, repo = asked.thread, asked.task_fields().get("repo")
-    # A thread on which nothing was done has no files: what is asked there is asked of the repository that is named.
-    if thread and not await has_files(at, thread, principal.org):
-        thread = None
-    if not (thread or repo) or is_greeting(wished({"messages": list(messages)})):
+    conversation, repo = read_messages(messages), asked.task_fields().get("repo")
+    if is_greeting(wished({"messages": list(messages)})):
         return ungrounded(conversation)
-    return await grounded(at, principal, conversation, repo=str(repo or ""), thread=thread or "")
+    return await grounded(at, principal, conversation, repo=str(repo or ""), thread=asked.thread or "")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import KINDS, Citation, Memory, Rejection, listed_skills, opened, shown, skill_of, skill_paths
+from memory import KINDS, Citation, Memory, MemoryKind, Rejection, listed_skills, opened, shown, skill_of, skill_paths
 from memory.book import cosine
-from memory.relevance import EPISODES_SHOWN, MOST_SHOWN, chosen, expired, fused, stale
-from memory.rendering import MOST_CHARS, readable
+from memory.relevance import EPISODES_SHOWN, MOST_SHOWN, allowed, chosen, expired, fused, stale
+from memory.rendering import MOST_CHARS, quotable
 
 FACT = Memory(
     id="abc",
@@ -26,7 +26,7 @@ FACT = Memory(
 )
 EPISODE = replace(FACT, id="def", kind="episodic", subject="r1", text="Task: Fix it", status="delivered")
 NOW = {"Makefile": "1", "tests/test_a.py": "2"}
-ALL = frozenset(KINDS)
+ALL: frozenset[MemoryKind] = frozenset(KINDS)
 
 
 def test_a_fact_expires_with_any_of_its_files_and_an_episode_with_all() -> None:
@@ -52,15 +52,22 @@ def test_few_are_shown_pinned_ones_first_and_outsiders_words_to_those_who_read_t
     told = replace(FACT, id="o", subject="command o", outside=True, runs=99)
     everything = [*facts, tests, *episodes, pinned, told]
     scores = [0.0] * 21 + [float(n) for n in range(9)] + [0.0, 9.0]
-    best = chosen(everything, scores, kinds=ALL, outside=False)
-    assert [each.id for each in best] == [
+
+    def shown_to(*, outside: bool, kinds: frozenset[MemoryKind] = ALL) -> list[str]:
+        pairs = [
+            (each, score)
+            for each, score in zip(everything, scores, strict=True)
+            if allowed(each, kinds=kinds, outside=outside)
+        ]
+        return [each.id for each in chosen(*zip(*pairs, strict=True))]
+
+    assert shown_to(outside=False) == [
         "p",
         *(f"f{n}" for n in range(19, 19 - MOST_SHOWN, -1)),
         *(f"e{n}" for n in range(8, 8 - EPISODES_SHOWN, -1)),
     ]
-    assert "o" in {each.id for each in chosen(everything, scores, kinds=ALL, outside=True)}
-    only = chosen(everything, scores, kinds=frozenset({"procedural"}), outside=False)
-    assert [each.id for each in only] == ["p"]
+    assert "o" in shown_to(outside=True)
+    assert shown_to(outside=False, kinds=frozenset({"procedural"})) == ["p"]
 
 
 def test_ranks_of_words_and_of_meaning_are_fused() -> None:
@@ -107,11 +114,12 @@ def test_no_memory_ends_its_own_quotation(words: str, tag: str) -> None:
     assert text.lower().count("<memory ") == 1
     inner = text.partition(">\n")[2].partition("\n</memory>")[0].lower()
     assert f"<{tag.lower()}" not in inner
-    assert readable(readable(words)) == readable(words)
+    assert quotable(quotable(words)) == quotable(words)
 
 
 def test_what_nobody_sees_is_shown_as_a_sign() -> None:
-    assert readable("a\u202eb\u200bc") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
+    assert quotable("a\u202eb\u200bc") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
+    assert quotable("a\ufe01\U000e0101") == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
 
 
 def test_skills_are_found_in_their_folders_and_offered_by_name() -> None:

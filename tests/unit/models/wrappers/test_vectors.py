@@ -1,17 +1,15 @@
 """Vectors outlive a process, go when nobody uses them, and are asked for anew when they are due."""
 
-from collections.abc import AsyncGenerator
-from pathlib import Path
+import asyncio
 
-import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from database import open_engine, sqlite_url, writing
-from models import MODEL_TABLES, Database
+from models import Database
 from models.clients import Embedder, ModelEndpoint
-from models.wrappers import StoredVectors
+from models.wrappers import EmbeddingSimilarity, StoredVectors
+from tests.wire.openai_answers import Received, as_json
 from tests.wire.test_embedding import Embeds
 
 DAY = 86_400.0
@@ -22,15 +20,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncGenerator[Database]:
-    engine = open_engine(sqlite_url(tmp_path / "rows.db"))
-    async with writing(engine) as conn:
-        await conn.run_sync(MODEL_TABLES.create_all)
-    yield Database(engine=engine, writing=writing)
-    await engine.dispose()
 
 
 async def test_a_new_process_asks_for_no_vector_a_second_time(database: Database) -> None:
@@ -44,6 +33,37 @@ async def test_a_new_process_asks_for_no_vector_a_second_time(database: Database
         other = Embedder(endpoint=ModelEndpoint(base_url=server.base_url, model="f"), store=first.store)
         await other(["total"])
         assert server.requests[-1].body == {"model": "f", "input": ["total"]}
+
+
+class Changing(Embeds):
+    """Has another model under the same name, whose vectors are longer, once it is told to."""
+
+    wide = False
+
+    async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.wide:
+            data = [{"index": n, "embedding": [1.0, 0.0, 0.5]} for n in range(len(request.body["input"]))]
+            self.reply = as_json(200, {"data": data})
+        await super()._answer(request, reader, writer)
+
+
+async def test_an_endpoint_that_changes_its_dimension_is_asked_for_all_of_them_anew(database: Database) -> None:
+    async with Changing(models=["e"]) as server:
+        place, store = ModelEndpoint(base_url=server.base_url, model="e"), StoredVectors(database=database)
+        before = Embedder(endpoint=place, store=store)
+        await before(["Fix the total"])
+        server.wide = True
+        assert await EmbeddingSimilarity(before).same("Correct the sum", ["Fix the total"]) == 0
+        assert await before(["Correct the sum", "Fix the total"]) == [(1.0, 0.0, 0.5)] * 2
+        assert await Embedder(endpoint=place, store=store)(["Fix the total"]) == [(1.0, 0.0, 0.5)]
+        asked = [request.body["input"] for request in server.requests]
+        assert asked == [["Fix the total"], ["Correct the sum"], ["Correct the sum", "Fix the total"]]
+
+
+async def test_processes_that_embed_the_same_text_at_once_are_not_in_each_others_way(database: Database) -> None:
+    store = StoredVectors(database=database)
+    await asyncio.gather(*(store.put({"same": (1.0,), f"own{n}": (2.0,)}) for n in range(8)))
+    assert await store.count() == 9
 
 
 async def test_what_is_due_is_asked_for_anew_and_the_rest_is_not(database: Database) -> None:

@@ -49,6 +49,13 @@ def test_what_an_answer_names_counts_where_it_was_shown() -> None:
     assert cited("shop/sale.py: see there", (POOL, SALE)) == ()
 
 
+def test_the_end_of_a_longer_path_is_another_file() -> None:
+    for path in ("tests/test_sale.py", "wholesale.py", "old/sale.py", "-sale.py", "v1.sale.py"):
+        top = Passage(path="sale.py", start_line=1, end_line=5, text="")
+        assert cited(f"See {path}:2.", (top,)) == ()
+        assert cited(f"See {path}:2 and ./sale.py:2.", (top,)) == (top,)
+
+
 @given(st.text(max_size=200))
 def test_any_answer_cites_only_what_was_shown(answer: str) -> None:
     assert set(cited(f"{answer} shop/pool.py:{answer}", (POOL, SALE))) <= {POOL, SALE}
