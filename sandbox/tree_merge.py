@@ -48,11 +48,13 @@ async def merged(folder: Path, base: str, ours: str, theirs: str) -> MergedTree:
     wanted: dict[bytes, TreeEntry | None] = {}
     conflicts: dict[str, str] = {}
     new = {path for path, change in landed.items() if change.new is not None}
+    # A folder of ours, by any one file that makes it one.
+    below = {above: path for path in sorted(new, reverse=True) for above in _above(path)}
     for path, change in sorted(branch.items()):
         if path not in landed:
             # A file of theirs in the place of a folder of ours, or below a file of ours, is for nobody to guess.
-            clash = next((each for each in new if _apart(each, path)), None) if change.new is not None else None
-            if clash is None:
+            clash = below.get(path) or next((each for each in _above(path) if each in new), None)
+            if clash is None or change.new is None:
                 wanted[path] = change.new
             else:
                 conflicts[_name(path)] = f"{_name(clash)} was put there meanwhile; what landed stays"
@@ -141,9 +143,10 @@ async def _file(
     return entry, out.decode(errors="replace") if code else ""
 
 
-def _apart(one: bytes, other: bytes) -> bool:
-    """Whether one of two paths would have to be a folder for the other one to be there."""
-    return one.startswith(other + b"/") or other.startswith(one + b"/")
+def _above(path: bytes) -> list[bytes]:
+    """The folders that a path lies in."""
+    parts = path.split(b"/")
+    return [b"/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _name(path: bytes) -> str:

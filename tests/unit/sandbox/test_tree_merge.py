@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -81,6 +82,17 @@ async def test_what_nobody_can_guess_is_left_as_it_landed_and_named(
     (why,) = both.conflicts.values()
     assert word in why
     assert {**await files_of(folder, both.tree), "k": b"k"} == await files_of(folder, tree(folder, {"k": b"k", **ours}))
+
+
+async def test_two_sides_with_thousands_of_new_files_are_merged_in_seconds(folder: Path) -> None:
+    """A vendored folder on each side: every new path is looked up, and not compared with every other."""
+    ours, theirs = ({f"vendor/{side}/{n // 100}/{n}.py": b"x\n" for n in range(8_000)} for side in ("a", "b"))
+    base, landed, branch = (tree(folder, {"k": b"k", **each}) for each in ({}, ours, theirs))
+    started = time.process_time()
+    both = await merged(folder, base, landed, branch)
+    assert time.process_time() - started < 3.0
+    assert both.conflicts == {}
+    assert (await git(folder, "ls-tree", "-r", "--name-only", both.tree)).count(b"\n") == 16_001
 
 
 async def test_a_mode_of_one_side_and_the_text_of_the_other(folder: Path) -> None:
