@@ -121,13 +121,15 @@ async def _file(
     if not (here.is_file and there.is_file and (was is None or was.is_file)):
         return None, "it is a link, a folder or a submodule on one side; what landed stays"
     mode = there.mode if was is not None and was.executable == here.executable else here.mode
-    names = [entry.id for entry in (here, was, there) if entry is not None]
-    blobs = contents(await git(folder, "cat-file", "--batch", stdin="".join(f"{n}\n" for n in names).encode()), names)
-    parts = [blobs[here.id], blobs[was.id] if was is not None else b"", blobs[there.id]]
     if here.id == there.id:  # only their modes differ
         return TreeEntry(mode, here.id), ""
-    if any(len(part) > LARGEST for part in parts):
+    names = [entry.id for entry in (here, was, there) if entry is not None]
+    asked = "".join(f"{name}\n" for name in names).encode()
+    sizes = await git(folder, "cat-file", "--batch-check=%(objectsize)", stdin=asked)
+    if max(map(int, sizes.split())) > LARGEST:
         return None, f"it has more than {LARGEST >> 20} MiB, and both sides changed it; what landed stays"
+    blobs = contents(await git(folder, "cat-file", "--batch", stdin=asked), names)
+    parts = [blobs[here.id], blobs[was.id] if was is not None else b"", blobs[there.id]]
     with tempfile.TemporaryDirectory(prefix="merge-", dir=folder) as place:
         paths = [os.path.join(place, name) for name in (OURS, BASE, THEIRS)]  # noqa: PTH118  arguments of a program
         for path, part in zip(paths, parts, strict=True):
