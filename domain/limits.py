@@ -1,17 +1,21 @@
-"""Limits of a run: when it has to stop, for spent budgets and for loops. Pure."""
+"""Limits of a run: when it has to stop, for spent budgets and for loops, and how long it waits to try again. Pure."""
 
+import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from domain.coder import CoderTurn, EditAction
-from domain.errors import Exhausted
+from domain.errors import Exhausted, RateLimited, Transient, Unreadable
 from domain.work import Budget, Spent
 
 __all__ = [
+    "ATTEMPTS",
+    "FIRST_S",
     "LAST_TURNS",
+    "LONGEST_S",
     "LOOP",
     "NO_ACTION",
     "QUESTION",
@@ -20,6 +24,7 @@ __all__ = [
     "TURNS_SPENT",
     "ensure_within",
     "looping",
+    "seconds_before",
     "share_of",
     "turns_left",
     "verdict_on",
@@ -27,6 +32,10 @@ __all__ = [
 
 WINDOW = 5
 REPEATS = 3
+ATTEMPTS = 4
+"""At what may get better by itself."""
+FIRST_S, LONGEST_S = 0.5, 30.0
+"""Pauses between them."""
 
 
 Limit = Literal["steps", "tokens", "cost", "minutes", "sandbox_seconds"]
@@ -148,3 +157,18 @@ def looping(actions: Sequence[str]) -> bool:
     """Tell whether the same action stands three times among the last five (B15)."""
     counts = Counter(actions[-WINDOW:])
     return any(n >= REPEATS for n in counts.values())
+
+
+def seconds_before(error: Transient, attempt: int, *, jitter: Callable[[], float] = random.random) -> float | None:
+    """How long to wait before the next attempt; None: longer than we do, or it would be of no use.
+
+    An answer that nobody could read was corrected once already: asked the same again, a model answers the same.
+    """
+    if isinstance(error, Unreadable):
+        return None
+    # Half of it is chance: those that failed together do not come back together.
+    backoff = min(LONGEST_S, FIRST_S * 2 ** (attempt - 1)) * (0.5 + jitter() / 2)
+    asked = error.retry_after if isinstance(error, RateLimited) else None
+    if asked is None:
+        return backoff
+    return None if asked > LONGEST_S else max(backoff, asked)

@@ -34,7 +34,8 @@ def coding(nodes: Nodes, *, checkpointer: BaseCheckpointSaver[str] | None = None
     graph = StateGraph(State)
     for name, node in nodes.coding().items():
         visit = traced(name, node, nodes.tracer)
-        # Delivering twice is worse than not delivering: its errors go to a person at once. A team tries turns again.
+        # Delivering twice is worse than not delivering: its errors go to a person at once. A team tries its turns and
+        # merges again by itself.
         graph.add_node(
             name,
             cast("Any", visit if name in {"deliver", "team"} else retried(visit)),

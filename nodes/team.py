@@ -128,7 +128,7 @@ class Supervisor:
             label = f"trunk.{sum(each.status == 'landed' for each in board.team.workers) + len(merge.workers)}"
             store = self.changes.store
             board.trunk = await store.keep(run, label, (merge.tree, merge.tree, "-"), b"")
-            board.team = replace(board.team, trunk_run=merge.run)
+            board.team = replace(board.team, trunk_run=merge.run, trunk=merge.tree)
             for worker in merge.workers:
                 board.land(worker)
             announce("note", f"Landed: {', '.join(merge.workers)}", subject="merge", tree=merge.tree)

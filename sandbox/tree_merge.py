@@ -48,11 +48,13 @@ async def merged(folder: Path, base: str, ours: str, theirs: str) -> MergedTree:
     wanted: dict[bytes, TreeEntry | None] = {}
     conflicts: dict[str, str] = {}
     new = {path for path, change in landed.items() if change.new is not None}
+    # A folder of ours, by any one file that makes it one.
+    below = {above: path for path in sorted(new, reverse=True) for above in _above(path)}
     for path, change in sorted(branch.items()):
         if path not in landed:
             # A file of theirs in the place of a folder of ours, or below a file of ours, is for nobody to guess.
-            clash = next((each for each in new if _apart(each, path)), None) if change.new is not None else None
-            if clash is None:
+            clash = below.get(path) or next((each for each in _above(path) if each in new), None)
+            if clash is None or change.new is None:
                 wanted[path] = change.new
             else:
                 conflicts[_name(path)] = f"{_name(clash)} was put there meanwhile; what landed stays"
@@ -119,13 +121,15 @@ async def _file(
     if not (here.is_file and there.is_file and (was is None or was.is_file)):
         return None, "it is a link, a folder or a submodule on one side; what landed stays"
     mode = there.mode if was is not None and was.executable == here.executable else here.mode
-    names = [entry.id for entry in (here, was, there) if entry is not None]
-    blobs = contents(await git(folder, "cat-file", "--batch", stdin="".join(f"{n}\n" for n in names).encode()), names)
-    parts = [blobs[here.id], blobs[was.id] if was is not None else b"", blobs[there.id]]
     if here.id == there.id:  # only their modes differ
         return TreeEntry(mode, here.id), ""
-    if any(len(part) > LARGEST for part in parts):
+    names = [entry.id for entry in (here, was, there) if entry is not None]
+    asked = "".join(f"{name}\n" for name in names).encode()
+    sizes = await git(folder, "cat-file", "--batch-check=%(objectsize)", stdin=asked)
+    if max(map(int, sizes.split())) > LARGEST:
         return None, f"it has more than {LARGEST >> 20} MiB, and both sides changed it; what landed stays"
+    blobs = contents(await git(folder, "cat-file", "--batch", stdin=asked), names)
+    parts = [blobs[here.id], blobs[was.id] if was is not None else b"", blobs[there.id]]
     with tempfile.TemporaryDirectory(prefix="merge-", dir=folder) as place:
         paths = [os.path.join(place, name) for name in (OURS, BASE, THEIRS)]  # noqa: PTH118  arguments of a program
         for path, part in zip(paths, parts, strict=True):
@@ -141,9 +145,10 @@ async def _file(
     return entry, out.decode(errors="replace") if code else ""
 
 
-def _apart(one: bytes, other: bytes) -> bool:
-    """Whether one of two paths would have to be a folder for the other one to be there."""
-    return one.startswith(other + b"/") or other.startswith(one + b"/")
+def _above(path: bytes) -> list[bytes]:
+    """The folders that a path lies in."""
+    parts = path.split(b"/")
+    return [b"/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _name(path: bytes) -> str:

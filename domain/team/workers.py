@@ -70,6 +70,8 @@ class Team:
     workers: tuple[TeamWorker, ...] = ()
     trunk_run: CommandRun | None = None
     """The acceptance command on the trunk as it is; None: on the base (``baseline``)."""
+    trunk: Name = ""
+    """The tree that ``trunk_run`` is about."""
     outcome: Literal["", "landed", "stuck"] = ""
     earlier: tuple[TeamWorker, ...] = ()
     """Of earlier plans, without their turns: their branches are kept."""

@@ -3,15 +3,17 @@
 A merge decides nothing by itself: what it came to is read by the visit of the team that takes it in.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from opentelemetry.trace import Tracer
 
-from domain import CommandRun, SignoffError, Spent
+from domain import CommandRun, SignoffError, Spent, Transient
 from domain.acceptance import environment, seconds_after
 from domain.evidence import compared_with_baseline
+from domain.limits import ATTEMPTS, seconds_before
 from domain.reports import read_report
 from domain.team import Team, TeamWorker, regressions, unfinished
 from models import Message, PromptSource
@@ -61,33 +63,42 @@ class MergeQueue:
     masks: Masks
     prompt: PromptSource
     tracer: Tracer
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def __call__(self, state: TeamInput, team: Team, batch: Sequence[TeamWorker], trunk: Snapshot) -> BranchMerge:
-        """Put the branches of a batch on the trunk, one after the other, and prove them together."""
-        run, tree = state["run"], trunk.tree
+        """Put the branches of a batch on the trunk and prove them together; again after what may get better."""
+        attempt = 1
+        while True:
+            try:
+                merge = await self.put_together(state["run"], batch, trunk)
+                return await self.proved(state, team, merge) if merge.workers else merge
+            except SignoffError as error:
+                wait = seconds_before(error, attempt) if isinstance(error, Transient) and attempt < ATTEMPTS else None
+                if wait is None:
+                    return BranchMerge(workers=(), trunk=trunk.tree, tree=trunk.tree, error=error)
+            await self.pause(wait)
+            attempt += 1
+
+    async def put_together(self, run: str, batch: Sequence[TeamWorker], trunk: Snapshot) -> BranchMerge:
+        """Put the branches on the trunk, one after the other; those that cannot be are named."""
+        tree = trunk.tree
         conflicts, marked, trees = dict[str, Mapping[str, str]](), dict[str, tuple[str, ...]](), dict[str, str]()
         inside: list[str] = []
-        try:
-            for each in batch:
-                merged = await self.store.merged(run, each.base, tree, each.tree)
-                left = await self.store.marked(run, each.tree, each.touched) if each.returns else ()
-                if merged.conflicts or left:
-                    # On the trunk alone: what the others of this batch bring is not decided yet.
-                    own = (
-                        merged if tree == trunk.tree else await self.store.merged(run, each.base, trunk.tree, each.tree)
-                    )
-                    trees[each.id] = own.tree
-                    conflicts[each.id] = own.conflicts or merged.conflicts
-                    marked[each.id] = left
-                else:
-                    tree = merged.tree
-                    inside.append(each.id)
-            blank = BranchMerge(
-                workers=tuple(inside), trunk=trunk.tree, tree=tree, conflicts=conflicts, marked=marked, trees=trees
-            )
-            return await self.proved(state, team, blank) if inside else blank
-        except SignoffError as error:
-            return BranchMerge(workers=(), trunk=trunk.tree, tree=trunk.tree, error=error)
+        for each in batch:
+            merged = await self.store.merged(run, each.base, tree, each.tree)
+            left = await self.store.marked(run, each.tree, each.touched) if each.returns else ()
+            if merged.conflicts or left:
+                # On the trunk alone: what the others of this batch bring is not decided yet.
+                own = merged if tree == trunk.tree else await self.store.merged(run, each.base, trunk.tree, each.tree)
+                trees[each.id] = own.tree
+                conflicts[each.id] = own.conflicts or merged.conflicts
+                marked[each.id] = left
+            else:
+                tree = merged.tree
+                inside.append(each.id)
+        return BranchMerge(
+            workers=tuple(inside), trunk=trunk.tree, tree=tree, conflicts=conflicts, marked=marked, trees=trees
+        )
 
     async def proved(self, state: TeamInput, team: Team, merge: BranchMerge) -> BranchMerge:
         run, task, baseline = state["run"], state["task"], state["baseline"]
@@ -108,13 +119,8 @@ class MergeQueue:
         steps = {each.step for each in batch}
         last = {step.id for step in unfinished(state["plan"], team)} <= steps
         broken = regressions(before, ran, (plain(before), plain(ran)))
-        return BranchMerge(
-            workers=merge.workers,
-            trunk=merge.trunk,
-            tree=merge.tree,
-            conflicts=merge.conflicts,
-            marked=merge.marked,
-            trees=merge.trees,
+        return replace(
+            merge,
             run=ran,
             ok=finished(state, ran, told=all(each.returns for each in batch))
             if last

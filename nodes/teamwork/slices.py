@@ -83,6 +83,9 @@ class Board:
                 size=team.size,
                 round=state["round"],
                 number=team.number + bool(team.workers),
+                # What landed before this plan is part of its trunk, unless one coder has changed that since.
+                trunk_run=team.trunk_run if team.trunk == state["snapshot"].tree else None,
+                trunk=team.trunk,
                 earlier=(*team.earlier, *past)[-100:],
             )
             board.snapshots, board.transcripts = [], []

@@ -1,13 +1,12 @@
 """Turns of workers: one turn of one worker, taken by the coder's own nodes on the worker's branch."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from domain import Exhausted, Plan, RateLimited, Refused, SignoffError, Spent, Step, Transient
-from domain.limits import NO_ACTION, verdict_on
+from domain import Exhausted, Plan, Refused, SignoffError, Spent, Step, Transient
+from domain.limits import ATTEMPTS, NO_ACTION, seconds_before, verdict_on
 from domain.team import NEUTRAL, Team, TeamWorker, stopped_by
 from domain.work import TeamRole
 from models import Message, metered
@@ -32,8 +31,7 @@ MEANWHILE = (
 )
 DIFF_CHARS = 20_000
 PATIENCE = 3
-"""Whole answers to one step that did not work, and turns that broke off, before it is enough."""
-FIRST_S, LONGEST_S = 0.5, 30.0
+"""Whole answers to one step that did not work, before it is enough."""
 MERGE = "merge-queue"
 
 Execute = Callable[[ExecuteInput], Awaitable[ExecuteUpdate]]
@@ -64,7 +62,6 @@ class WorkerTurns:
     seconds: float = 1_800.0
     """How long a turn may take, its command included; who takes longer is stopped."""
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-    jitter: Callable[[], float] = field(default=random.random)
 
     async def __call__(
         self, state: TeamInput, worker: TeamWorker, snapshot: Snapshot, transcript: tuple[Message, ...]
@@ -79,13 +76,13 @@ class WorkerTurns:
                 note = f"One of its turns did not come to an end within {self.seconds:g} seconds."
                 return replace(before, worker=replace(worker, status="stopped", note=note), spent=meter.spent)
             except SignoffError as error:
+                # The pause before the next try belongs to this one: the others go on meanwhile.
+                if (wait := seconds_after_fault(worker, error)) is not None:
+                    await self.pause(wait)
                 return replace(before, error=error, spent=meter.spent)
 
     async def _taken(self, state: TeamInput, before: WorkerTurn) -> WorkerTurn:
         worker = before.worker
-        if worker.faults:
-            # Half of it is chance: those who failed together do not come back together.
-            await self.pause(min(LONGEST_S, FIRST_S * 2 ** (worker.faults - 1)) * (0.5 + self.jitter() / 2))
         own = await self.channels(state, before)
         did = await self.execute(own)
         now: ExecuteInput = {**own, **did}
@@ -207,13 +204,17 @@ def standing(worker: TeamWorker, ending: str) -> TeamWorker:
     return replace(worker, status="asking" if asks else "working")
 
 
+def seconds_after_fault(worker: TeamWorker, error: SignoffError) -> float | None:
+    """How long a worker pauses after a turn that broke off; None: it is not tried again."""
+    if not isinstance(error, Transient) or worker.faults + 1 >= ATTEMPTS:
+        return None
+    return seconds_before(error, worker.faults + 1)
+
+
 def broken_off(worker: TeamWorker, error: SignoffError) -> TeamWorker | None:
     """The worker after a turn that broke off; None: the error is the whole run's. Pure."""
     if isinstance(error, Transient):
-        longer = isinstance(error, RateLimited) and (error.retry_after or 0) > LONGEST_S
-        if worker.faults + 1 >= PATIENCE + 1 or longer:
-            return None
-        return replace(worker, faults=worker.faults + 1)
+        return replace(worker, faults=worker.faults + 1) if seconds_after_fault(worker, error) is not None else None
     if (
         isinstance(error, Exhausted)
         or error.stable_code in {"run_killed", "lease_lost"}

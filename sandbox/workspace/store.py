@@ -28,7 +28,7 @@ from sandbox.source.refs import Refs
 from sandbox.source.remote import empty, fetch, unknown_revision
 from sandbox.source.repository import not_a_repository, too_slow, unsupported
 from sandbox.source.work_tree import is_dirty
-from sandbox.tree_merge import MergedTree, marks_left, merged
+from sandbox.tree_merge import LARGEST, MergedTree, marks_left, merged
 from sandbox.workspace import trees
 from sandbox.workspace.layout import copy, plain, ref_of, write_text
 from sandbox.workspace.tree_edits import entry_of, folders, rewritten
@@ -257,7 +257,7 @@ class Store:
 
     async def marked(self, run: str, tree: str, paths: Sequence[str]) -> tuple[str, ...]:
         """Those of ``paths`` in which the marks of a conflict were left."""
-        texts = await self.read_many(run, tree, paths, limit=8 << 20)
+        texts = await self.read_many(run, tree, paths, limit=LARGEST)
         return tuple(path for path, data in texts.items() if marks_left(data))
 
     async def commit(self, run: str, tree: str, parent: str, message: str, at: datetime) -> str:

@@ -195,6 +195,27 @@ async def test_one_that_goes_in_circles_is_stopped_and_the_others_land(tmp_path:
         assert "+    return 1\n" in standing.values["diff"], "what had landed is kept when it is planned anew"
 
 
+async def test_what_an_earlier_plan_landed_is_not_broken_by_the_next_one(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "repo", files(4))
+    circle = ("```open\nshop/part2.py\n```",)
+    breaks = write("shop/part1.py", "def part1():\n    return 7\n")
+    coder = Teammates(
+        {
+            "p1": (edit(1), DONE),
+            "p2": circle,
+            "p2/2": (TALK,),
+            "q1": (breaks, DONE, write("shop/part1.py", "def part1():\n    return 1\n"), edit(3), DONE),
+            "q2": (edit(2), edit(4), DONE),
+        }
+    )
+    again = plan("q1", {"id": "q2", "needs": ["q1"]})
+    async with opened_with(tmp_path, models(coder, [plan("p1", "p2"), again])) as opened:
+        standing, _ = await start(opened, team_task(repo))
+        assert standing.run.status == "delivered", standing.run.ending
+        back = next(m.content for m in coder.last["q1"] if "was not merged" in m.content)
+        assert "test_part1" in back.partition("fail with your branch on it: ")[2].partition("\n")[0]
+
+
 async def test_one_that_never_ends_uses_its_own_share_only(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", files(2))
     endless = [write("notes.txt", f"{n}\n") for n in range(200)]

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import RateLimited, Refused, Spent, Transient, Unavailable
-from graphs.retry import ATTEMPTS, FIRST_S, LONGEST_S, retried, seconds_before
+from domain.limits import ATTEMPTS, FIRST_S, LONGEST_S, seconds_before
+from graphs.retry import retried
 from models import Usage
 from models.contract import book
 from tests.unit.models.flaky import Clock

@@ -2,6 +2,8 @@
 
 import asyncio
 import tempfile
+import time
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.git import EXECUTABLE, FILE, LINK, TreeEntry, create, git, write_object
-from sandbox.tree_merge import MergedTree, marks_left, merged
+from sandbox.tree_merge import LARGEST, MergedTree, marks_left, merged
 from sandbox.workspace.tree_edits import rewritten
 
 Files = Mapping[str, bytes | tuple[bytes, bytes]]
@@ -81,6 +83,28 @@ async def test_what_nobody_can_guess_is_left_as_it_landed_and_named(
     (why,) = both.conflicts.values()
     assert word in why
     assert {**await files_of(folder, both.tree), "k": b"k"} == await files_of(folder, tree(folder, {"k": b"k", **ours}))
+
+
+async def test_two_sides_with_thousands_of_new_files_are_merged_in_seconds(folder: Path) -> None:
+    """A vendored folder on each side: every new path is looked up, and not compared with every other."""
+    ours, theirs = ({f"vendor/{side}/{n // 100}/{n}.py": b"x\n" for n in range(8_000)} for side in ("a", "b"))
+    base, landed, branch = (tree(folder, {"k": b"k", **each}) for each in ({}, ours, theirs))
+    started = time.process_time()
+    both = await merged(folder, base, landed, branch)
+    assert time.process_time() - started < 3.0
+    assert both.conflicts == {}
+    assert (await git(folder, "ls-tree", "-r", "--name-only", both.tree)).count(b"\n") == 16_001
+
+
+async def test_a_file_that_is_too_large_is_named_and_not_read(folder: Path) -> None:
+    base, ours, theirs = (tree(folder, {"x": bytes([side]) * (LARGEST + 1)}) for side in b"bot")
+    tracemalloc.start()
+    both = await merged(folder, base, ours, theirs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "more than 8 MiB" in both.conflicts["x"]
+    assert both.tree == ours
+    assert peak < LARGEST
 
 
 async def test_a_mode_of_one_side_and_the_text_of_the_other(folder: Path) -> None:

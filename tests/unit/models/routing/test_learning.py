@@ -29,13 +29,20 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POLICY = ModelPolicy(allowed=("vllm",))
 
 
-def asked(rates: Sequence[SuccessRate], *, strategy: str = "balanced", health: dict[str, str] | None = None) -> Route:
+def asked(
+    rates: Sequence[SuccessRate],
+    *,
+    strategy: str = "balanced",
+    health: dict[str, str] | None = None,
+    cards: Sequence[ModelCard] = CARDS,
+    expert: str | None = None,
+) -> Route:
     """Whom the router would ask to write a change."""
     context = SelectionContext(run="r", org="a", task=Task(text="x", repo="/x", strategy=strategy))
     settings = ModelSettings(max_tokens=10)
-    request = route_request("coder", context, OURS.strategy(strategy), (), settings)
+    request = replace(route_request("coder", context, OURS.strategy(strategy), (), settings), expert=expert)
     now = Circumstances(policy=POLICY, health=health or {}, rates=tuple(rates))  # type: ignore[arg-type]
-    return choose(request, ModelCards(others=CARDS), replace(OURS, models=CARDS), now)
+    return choose(request, ModelCards(others=tuple(cards)), replace(OURS, models=tuple(cards)), now)
 
 
 def rate(model: str, succeeded: int, runs: int) -> SuccessRate:
@@ -87,6 +94,14 @@ def test_one_bad_run_moves_nothing_and_one_that_is_slow_stays_behind() -> None:
     learnt = [rate("praised", 1, 10), rate("modest", 9, 10)]
     assert asked(learnt).choices[0].asked_as == "modest"
     assert asked(learnt, health={"modest": "slow"}).choices[0].asked_as == "praised"
+
+
+def test_a_slow_model_stays_behind_with_an_adapter_of_the_expert_too() -> None:
+    adapted = tuple(replace(card, lora={"django": f"{card.id}-django"}) for card in CARDS)
+    learnt = [rate("praised-django", 1, 10), rate("modest-django", 9, 10)]
+    assert asked(learnt, cards=adapted, expert="django").choices[0].asked_as == "modest-django"
+    slow = asked(learnt, cards=adapted, expert="django", health={"modest": "slow"})
+    assert slow.choices[0].asked_as == "praised-django"
 
 
 @dataclass(frozen=True)
