@@ -5,7 +5,7 @@ of a file. Only a newline ends a line, as in ``approvals.rendering``.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -125,14 +125,16 @@ class Change:
                 hunk = begun
                 yield DiffRow(kind="hunk", text=line)
 
-    def line(self, path: str, anchor: str) -> str | None:
-        """The text of a line that a comment names; None: there is no such line in this change."""
-        for file in self.files:
-            if path in {file.path, file.before}:
-                for row in self._rows(file):
-                    if row.anchor == anchor:
-                        return row.text
-        return None
+    def texts(self, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The lines that comments name, by path as pages show it and anchor; read once, however many are named."""
+        paths = {path for path, _ in places}
+        return {
+            (path, row.anchor): row.text
+            for file in self.files
+            if (path := visible(file.path)) in paths
+            for row in self._rows(file)
+            if (path, row.anchor) in places
+        }
 
 
 def read_diff(text: str) -> Change:
@@ -220,8 +222,9 @@ def commented(change: Change, comments: Sequence[tuple[str, str, str]]) -> str:
     The line is read from the change, whatever a browser said; a comment on no line of it stands alone.
     """
     parts: list[str] = []
+    lines = change.texts({(path, anchor) for path, anchor, _ in comments})
     for path, anchor, words in comments:
-        line = change.line(path, anchor)
+        line = lines.get((path, anchor))
         if line is None:
             parts.append(f"On {visible(path)[:300]}:\n{words}")
             continue

@@ -177,7 +177,10 @@ async def answer(who: ReadsApprovals, form: Sent, approval_id: str) -> Response:
                 await voting.vote(ballot, _decision("approve", ballot, form), voter, like=like)
                 return to(here, "approved")
             case "reject":
-                words = [form.text("comment", 10_000), commented(read_diff(ballot.diff), comments_of(form))]
+                words = [form.text("comment", 10_000)]
+                if comments := comments_of(form):
+                    change = await asyncio.to_thread(read_diff, ballot.diff)
+                    words.append(await asyncio.to_thread(commented, change, comments))
                 rejection = _decision("reject", ballot, form, "\n\n".join(filter(None, words)))
                 await voting.vote(ballot, rejection, voter)
                 return to(here, "rejected")

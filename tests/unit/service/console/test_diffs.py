@@ -63,7 +63,7 @@ def test_any_text_is_read(text: str) -> None:
     change = read_diff(text)
     for file in change.files:
         change.rows(file)
-    assert change.line("x", "1") is None or change.files
+    assert not change.texts({("x", "1")}) or change.files
 
 
 def test_what_git_says_of_a_file() -> None:
@@ -94,6 +94,25 @@ def test_comments_are_about_lines_that_there_are() -> None:
     assert commented(change, [("x.py", "99", "where?"), ("\u202e", "1", "no")]) == (
         "On x.py:\nwhere?\n\nOn ⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩:\nno"
     )
+
+
+def test_a_comment_finds_its_line_in_a_file_whose_name_is_spelled_out_and_not_in_one_that_had_the_name() -> None:
+    moved = (
+        "diff --git a/a.py b/b.py\nrename from a.py\nrename to b.py\n--- a/a.py\n+++ b/b.py\n@@ -1 +1 @@\n-x\n+moved\n"
+    )
+    change = read_diff(moved + unified(["x"], ["new"], "a.py") + unified(["x"], ["odd"], "\u202ec.py"))
+    assert commented(change, [("a.py", "1", "this")]) == "On a.py, line 1:\n> new\nthis"
+    shown = "⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩c.py"
+    assert commented(change, [(shown, "1", "that")]) == f"On {shown}, line 1:\n> odd\nthat"
+
+
+def test_many_comments_on_a_large_change_are_read_once() -> None:
+    head = "diff --git a/f b/f\n--- /dev/null\n+++ b/f\n@@ -0,0 +1,100000 @@\n"
+    change = read_diff(head + "".join(f"+{n}\n" for n in range(100_000)))
+    began = time.process_time()
+    words = commented(change, [("f", f"{100_000 - n}", "why?") for n in range(200)])
+    assert time.process_time() - began < 3
+    assert words.startswith("On f, line 100000:\n> 99999\nwhy?")
 
 
 def test_twenty_megabytes_are_read_in_seconds() -> None:
