@@ -3,12 +3,13 @@
 import difflib
 import json
 import time
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.console.diffs import DiffRow, commented, read_diff, two_sides
-from service.console.pages import marked, span
+from service.console.pages import marked, rendered, span
 from service.console.timeline import END, Entry, logged_entry, place_of
 
 LINES = st.lists(
@@ -84,6 +85,25 @@ def test_what_git_says_of_a_file() -> None:
     assert (gone.path, gone.how, gone.removed) == ("gone", "deleted", 2)
     assert (picture.path, picture.how, picture.binary, picture.added) == ("p.png", "new", True, 0)
     assert read_diff(text).rows(moved)[-1] == DiffRow(kind="note", text="No newline at end of file")
+
+
+def test_a_mode_and_an_encoding_are_told_and_a_name_is_read_whole() -> None:
+    text = (
+        "diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n"
+        "diff --git a/etc b/etc\nnew file mode 120000\n--- /dev/null\n+++ b/etc\n@@ -0,0 +1 @@\n+/etc\n"
+        "diff --git a/x b/README.md b/x b/README.md\nnew file mode 100644\nindex 0000000..e69de29\n"
+        "diff --git a/old.txt b/old.txt\nindex 1..2 100644\ntext: iso8859-1 → utf-8\n"
+        'diff --git "a/f\\303\\244" "b/f\\303\\244"\ndeleted file mode 100644\n'
+    )
+    script, link, empty, recoded, quoted = read_diff(text).files
+    assert (script.how, script.notes) == ("changed", ["old mode 100644", "new mode 100755 (executable)"])
+    assert (link.how, link.notes) == ("new", ["mode 120000 (symbolic link)"])
+    assert (empty.path, empty.how, empty.notes) == ("x b/README.md", "new", [])
+    assert (recoded.how, recoded.notes) == ("changed", ["text: iso8859-1 → utf-8"])
+    assert (quoted.path, quoted.how) == ("f\\303\\244", "deleted")
+    nothing: dict[str, Any] = dict.fromkeys(("turns", "choices", "proof", "findings", "evidence"))
+    told = {"change": read_diff(text), "address": "/a", "view": "unified", "two_sides": two_sides, "most": 1}
+    assert "new mode 100755 (executable)" in rendered("outcome.html", **nothing, **told)
 
 
 def test_comments_are_about_lines_that_there_are() -> None:
