@@ -85,7 +85,7 @@ async def _one(
     colleagues = [
         each
         for each in sorted(await who.at.keys.people(who.org))
-        if each != who.principal.subject
+        if each not in {who.principal.subject, *ballot.shaped_by}
         and not set(await people.roles(who.org, each)).isdisjoint(ballot.requirement.roles)
     ]
     return page(
