@@ -96,8 +96,8 @@ class Ballots(Protocol):
         It changes nothing about who may sign, and the deadline stays.
 
         Raises:
-            Refused: ``approval_missing``, ``not_approver`` (no person; ``to`` may not sign it), ``reminded_lately``,
-                ``already_decided``, ``superseded``, ``expired``.
+            Refused: ``approval_missing``, ``not_approver`` (no person; ``to`` may not sign it), ``self_approval``
+                (``to`` shaped it), ``reminded_lately``, ``already_decided``, ``superseded``, ``expired``.
         """
         ...
 

@@ -5,7 +5,7 @@ the letters that follow from it, is the store's job. Whether an edit only takes 
 differences widen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -225,7 +225,7 @@ def killed(ballot: Ballot, *, now: datetime) -> Ballot:
     return replace(ballot, state="cancelled", decided_at=now)
 
 
-def reminded(ballot: Ballot, voter: Voter, to: Sequence[str], *, name: str, now: datetime) -> Ballot:
+def reminded(ballot: Ballot, voter: Voter, to: Collection[str], *, name: str, now: datetime) -> Ballot:
     """Whoever is told of open questions is told again; with a ``name``, who holds the roles ``to``, it is left to them.
 
     Raises:
@@ -237,6 +237,8 @@ def reminded(ballot: Ballot, voter: Voter, to: Sequence[str], *, name: str, now:
         raise no
     if name and set(to).isdisjoint(ballot.requirement.roles):
         raise refusal("not_approver", f"{name} may not sign {ballot.tier} actions.")
+    if name and involved(ballot, name) and not ballot.requirement.allow_self:
+        raise refusal("self_approval", f"{name} requested, shaped or edited this action.")
     # Handing it on is news for its new holder, however lately the others were told.
     if name == ballot.handed_to and now - (ballot.escalated_at or ballot.created_at) < REMIND_AGAIN:
         raise refusal("reminded_lately", f"Everybody was told of approval {ballot.id} within the last ten minutes.")

@@ -138,9 +138,11 @@ class StoredBallots:
 
     async def remind(self, id: str, voter: Voter, *, to: str = "", note: str = "") -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
-        roles = await self.people.roles(voter.org, to) if to else ()
+        roles = dict[str, frozenset[str]]()
+        if to:
+            roles |= await roles_of(self.people, await self.get(id, voter.org), [to], alone=now.alone)
         async with self._ledger.changing(id, voter.org, voter.subject) as (conn, stored):
-            told = lifecycle.reminded(now.ballot(stored), now.voter, roles, name=to, now=self.clock())
+            told = lifecycle.reminded(now.ballot(stored), now.voter, roles.get(to, ()), name=to, now=self.clock())
             verb, words = ("handed_over", f"to {to}: {note}") if to else ("reminded", note)
             return await self._ledger.put(conn, stored, told, verb, voter.subject, note=words)
 

@@ -21,7 +21,8 @@ async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str, 
         for row in await conn.execute(shaped)
         if subject in row.contributors
     }
-    involved = or_(ballots.c.requester == subject, ballots.c.editor == subject, ballots.c.id.in_(list(renamed)))
+    columns = (ballots.c.requester, ballots.c.editor, ballots.c.handed_to)
+    involved = or_(*(column == subject for column in columns), ballots.c.id.in_(list(renamed)))
     who = hashlib.sha256(person(subject).encode()).hexdigest()
     voted = select(votes.c.ballot).where(votes.c.person == who)
     touched = and_(ballots.c.org == org, or_(involved, ballots.c.id.in_(voted)))
@@ -36,8 +37,7 @@ async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str, 
     for change in (
         *(() if keep_words else words),
         update(votes).where(mine).values(voter=pseudonym, person=hidden),
-        update(ballots).where(ballots.c.org == org, ballots.c.requester == subject).values(requester=pseudonym),
-        update(ballots).where(ballots.c.org == org, ballots.c.editor == subject).values(editor=pseudonym),
+        *(update(ballots).where(ballots.c.org == org, c == subject).values({c: pseudonym}) for c in columns),
         update(grants).where(grants.c.org == org, grants.c.granted_by == subject).values(granted_by=pseudonym),
         update(kills).where(kills.c.org == org, kills.c.killed_by == subject).values(killed_by=pseudonym),
     ):

@@ -134,9 +134,11 @@ class RememberedBallots:
             return tuple(voted[id_] for id_ in answers)
 
     async def remind(self, id: str, voter: Voter, *, to: str = "", note: str = "") -> Ballot:  # noqa: A002
-        now, roles = await current(self.people, voter), await self.people.roles(voter.org, to) if to else ()
+        now, roles = await current(self.people, voter), dict[str, frozenset[str]]()
+        if to:
+            roles |= await roles_of(self.people, await self.get(id, voter.org), [to], alone=now.alone)
         async with self._changing(id, voter.org, voter.subject) as stored:
-            told = lifecycle.reminded(now.ballot(stored), now.voter, roles, name=to, now=self.clock())
+            told = lifecycle.reminded(now.ballot(stored), now.voter, roles.get(to, ()), name=to, now=self.clock())
             verb, words = ("handed_over", f"to {to}: {note}") if to else ("reminded", note)
             return self._put(stored, told, verb, voter.subject, note=words)
 

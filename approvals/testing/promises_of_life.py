@@ -58,6 +58,19 @@ async def a_reminder_tells_everybody_once_more(stage: Stage) -> None:
     await refuses("already_decided", stage.ballots.remind(ballot.id, vera))
 
 
+async def it_is_left_to_nobody_who_could_not_sign_it(stage: Stage) -> None:
+    ballot, vera = (
+        await stage.ballots.open(replace(question(), contributors=("wanda", "key:robot"))),
+        stage.human("vera"),
+    )
+    stage.human("wanda")
+    stage.human("xena")
+    stage.people.made[("acme", "xena")], stage.people.solo = ("key:robot",), False
+    await refuses("self_approval", stage.ballots.remind(ballot.id, vera, to="wanda"))
+    await refuses("not_approver", stage.ballots.remind(ballot.id, vera, to="xena"))
+    expect((await stage.ballots.get(ballot.id, "acme")).handed_to, "")
+
+
 async def no_answer_in_time_means_no(stage: Stage) -> None:
     ballot, vera = await stage.ask("critical"), stage.human("vera")
     stage.clock.pass_(hours=2)
@@ -209,6 +222,7 @@ LIFE = (
     other_bytes_are_refused,
     used_once_whoever_asks,
     a_reminder_tells_everybody_once_more,
+    it_is_left_to_nobody_who_could_not_sign_it,
     no_answer_in_time_means_no,
     an_approval_goes_stale,
     an_edit_is_a_new_question,

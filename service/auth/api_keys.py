@@ -76,17 +76,14 @@ MODES = Table(
 _K = KEYS.c
 _FROM = KEYS.alias("origin")
 _GENERATION = func.coalesce(MODES.c.generation, 0)
-_GET = (
-    select(
-        KEYS,
-        _FROM.c.id.label("origin"),
-        _FROM.c.expires_at.label("origin_until"),
-        _FROM.c.roles.label("origin_roles"),
-        _GENERATION.label("today"),
-    )
-    .select_from(KEYS.outerjoin(_FROM, _FROM.c.id == _K.made_from).outerjoin(MODES, MODES.c.org == _K.org))
-    .where(_K.id == bindparam("key"), _K.kind == bindparam("of"))
-)
+_WITH_ORIGIN = select(
+    KEYS,
+    _FROM.c.id.label("origin"),
+    _FROM.c.expires_at.label("origin_until"),
+    _FROM.c.roles.label("origin_roles"),
+    _GENERATION.label("today"),
+).select_from(KEYS.outerjoin(_FROM, _FROM.c.id == _K.made_from).outerjoin(MODES, MODES.c.org == _K.org))
+_GET = _WITH_ORIGIN.where(_K.id == bindparam("key"), _K.kind == bindparam("of"))
 COLUMNS = tuple(column.key for column in KEYS.c if column.key != "mac")
 
 
@@ -249,11 +246,17 @@ class ApiKeys:
             return [_key(row) for row in (await conn.execute(query)).mappings()]
 
     async def sessions(self, org: str, subject: str) -> Sequence[ApiKey]:
-        """The logins of a person that work now, newest first."""
+        """The logins of a person that work now, newest first: not those whose key or mode has ended."""
         works = or_(_K.expires_at.is_(None), _K.expires_at > self.clock())
-        query = select(KEYS).where(_K.org == org, _K.subject == subject, _K.kind == "st", works)
+        query = _WITH_ORIGIN.where(_K.org == org, _K.subject == subject, _K.kind == "st", works)
         async with reading(self.engine) as conn:
-            return [_key(row) for row in (await conn.execute(query.order_by(_K.created_at.desc()))).mappings()]
+            rows = (await conn.execute(query.order_by(_K.created_at.desc()))).mappings().all()
+        sessions: list[ApiKey] = []
+        for row in rows:
+            with suppress(Refused):
+                self._session(_key(row), row)
+                sessions.append(_key(row))
+        return sessions
 
     async def get(self, id_: str, org: str) -> ApiKey:
         """One of the organisation's API keys. Raises ``key_not_found``."""

@@ -5,7 +5,7 @@ of a file. Only a newline ends a line, as in ``approvals.rendering``.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +16,7 @@ MOST_ROWS = 1_500
 """Of one file at once: browsers get slow with more."""
 INLINE = 120_000
 """Characters of a whole change that a page shows without being asked."""
+MODES = {"100755": "executable", "120000": "symbolic link", "160000": "submodule"}
 RowKind = Literal["same", "added", "removed", "hunk", "note"]
 
 
@@ -30,6 +31,8 @@ class FileDiff:
     before: str = ""
     """Its earlier path, where it was moved."""
     how: str = "changed"
+    notes: list[str] = field(default_factory=list[str])
+    """What git says of it besides: modes, so that nobody signs a program or a link unseen, and encodings."""
     added: int = 0
     removed: int = 0
     binary: bool = False
@@ -125,14 +128,16 @@ class Change:
                 hunk = begun
                 yield DiffRow(kind="hunk", text=line)
 
-    def line(self, path: str, anchor: str) -> str | None:
-        """The text of a line that a comment names; None: there is no such line in this change."""
-        for file in self.files:
-            if path in {file.path, file.before}:
-                for row in self._rows(file):
-                    if row.anchor == anchor:
-                        return row.text
-        return None
+    def texts(self, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The lines that comments name, by path as pages show it and anchor; read once, however many are named."""
+        paths = {path for path, _ in places}
+        return {
+            (path, row.anchor): row.text
+            for file in self.files
+            if (path := visible(file.path)) in paths
+            for row in self._rows(file)
+            if (path, row.anchor) in places
+        }
 
 
 def read_diff(text: str) -> Change:
@@ -168,20 +173,32 @@ def _head(file: FileDiff, line: str) -> None:
             file.path = file.path or _path(path)
         case ["+++", path] if path != "/dev/null":
             file.path = _path(path)
-        case ["diff", words] if " b/" in words:
-            file.path = words.rpartition(" b/")[2].removesuffix('"')
+        case ["diff", words]:
+            # Both sides have one name but where a file moves, which later lines say: a name may have " b/" in it.
+            sides = words.removeprefix("--git ")
+            old, new = sides[: len(sides) // 2], sides[len(sides) // 2 + 1 :]
+            file.path = _path(new) if _path(old) == _path(new) else words.rpartition(" b/")[2].removesuffix('"')
         case ["rename", words]:
             way, _, path = words.partition(" ")
             file.how = "moved"
             file.before, file.path = (path, file.path) if way == "from" else (file.before, path)
-        case ["new", _]:
-            file.how = "new"
-        case ["deleted", _]:
-            file.how = "deleted"
+        case ["new" | "deleted" as how, words] if words.startswith("file "):
+            file.how = how
+            if not words.endswith(" 100644"):
+                file.notes.append(_mode(words.removeprefix("file ")))
+        case ["old" | "new", words] if words.startswith("mode "):
+            file.notes.append(_mode(line))
+        case ["text:", _]:
+            file.notes.append(line)
         case ["Binary" | "GIT", _]:
             file.binary = True
         case _:
             pass
+
+
+def _mode(text: str) -> str:
+    meaning = MODES.get(text[-6:], "")
+    return f"{text} ({meaning})" if meaning else text
 
 
 def _path(text: str) -> str:
@@ -220,8 +237,9 @@ def commented(change: Change, comments: Sequence[tuple[str, str, str]]) -> str:
     The line is read from the change, whatever a browser said; a comment on no line of it stands alone.
     """
     parts: list[str] = []
+    lines = change.texts({(path, anchor) for path, anchor, _ in comments})
     for path, anchor, words in comments:
-        line = change.line(path, anchor)
+        line = lines.get((path, anchor))
         if line is None:
             parts.append(f"On {visible(path)[:300]}:\n{words}")
             continue

@@ -85,7 +85,7 @@ async def _one(
     colleagues = [
         each
         for each in sorted(await who.at.keys.people(who.org))
-        if each != who.principal.subject
+        if each not in {who.principal.subject, *ballot.shaped_by}
         and not set(await people.roles(who.org, each)).isdisjoint(ballot.requirement.roles)
     ]
     return page(
@@ -177,7 +177,10 @@ async def answer(who: ReadsApprovals, form: Sent, approval_id: str) -> Response:
                 await voting.vote(ballot, _decision("approve", ballot, form), voter, like=like)
                 return to(here, "approved")
             case "reject":
-                words = [form.text("comment", 10_000), commented(read_diff(ballot.diff), comments_of(form))]
+                words = [form.text("comment", 10_000)]
+                if comments := comments_of(form):
+                    change = await asyncio.to_thread(read_diff, ballot.diff)
+                    words.append(await asyncio.to_thread(commented, change, comments))
                 rejection = _decision("reject", ballot, form, "\n\n".join(filter(None, words)))
                 await voting.vote(ballot, rejection, voter)
                 return to(here, "rejected")

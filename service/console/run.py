@@ -260,7 +260,8 @@ async def _say(who: ConsoleVisitor, form: Form, run: Run) -> str:
     """Words to the agent, with comments on lines: an answer to its question, or what it does next."""
     words = form.text("wish")
     if comments := comments_of(form):
-        words = "\n\n".join(filter(None, [words, commented(await change_of(who, run.id), comments)]))
+        remarks = await asyncio.to_thread(commented, await change_of(who, run.id), comments)
+        words = "\n\n".join(filter(None, [words, remarks]))
     if not words:
         raise refuse("request_invalid", "There are no words.", hint="Write what you want, or comment on lines.")
     standing = await standing_of(who, run.id)

@@ -34,6 +34,15 @@ async def test_16_erasing_a_person_leaves_a_chain_that_verifies(world: World) ->
     assert [line["actor_ref"] == ref for line in again] == [False]
 
 
+async def test_16_to_whom_a_question_was_left_is_forgotten(world: World) -> None:
+    ballot, wanda = await world.stage.ask(), world.stage.human("wanda")
+    world.stage.human("vera")
+    await world.ballots.remind(ballot.id, wanda, to="vera")
+    async with world.engine.begin() as conn:
+        assert await forget(conn, "acme", "vera", "somebody-1") == 1
+    assert (await world.ballots.get(ballot.id, "acme")).handed_to == "somebody-1"
+
+
 async def dump(engine: AsyncEngine) -> str:
     """Every cell of every table."""
     cells: list[str] = []

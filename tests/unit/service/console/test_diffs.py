@@ -3,12 +3,13 @@
 import difflib
 import json
 import time
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.console.diffs import DiffRow, commented, read_diff, two_sides
-from service.console.pages import marked, span
+from service.console.pages import marked, rendered, span
 from service.console.timeline import END, Entry, logged_entry, place_of
 
 LINES = st.lists(
@@ -63,7 +64,7 @@ def test_any_text_is_read(text: str) -> None:
     change = read_diff(text)
     for file in change.files:
         change.rows(file)
-    assert change.line("x", "1") is None or change.files
+    assert not change.texts({("x", "1")}) or change.files
 
 
 def test_what_git_says_of_a_file() -> None:
@@ -86,6 +87,25 @@ def test_what_git_says_of_a_file() -> None:
     assert read_diff(text).rows(moved)[-1] == DiffRow(kind="note", text="No newline at end of file")
 
 
+def test_a_mode_and_an_encoding_are_told_and_a_name_is_read_whole() -> None:
+    text = (
+        "diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n"
+        "diff --git a/etc b/etc\nnew file mode 120000\n--- /dev/null\n+++ b/etc\n@@ -0,0 +1 @@\n+/etc\n"
+        "diff --git a/x b/README.md b/x b/README.md\nnew file mode 100644\nindex 0000000..e69de29\n"
+        "diff --git a/old.txt b/old.txt\nindex 1..2 100644\ntext: iso8859-1 → utf-8\n"
+        'diff --git "a/f\\303\\244" "b/f\\303\\244"\ndeleted file mode 100644\n'
+    )
+    script, link, empty, recoded, quoted = read_diff(text).files
+    assert (script.how, script.notes) == ("changed", ["old mode 100644", "new mode 100755 (executable)"])
+    assert (link.how, link.notes) == ("new", ["mode 120000 (symbolic link)"])
+    assert (empty.path, empty.how, empty.notes) == ("x b/README.md", "new", [])
+    assert (recoded.how, recoded.notes) == ("changed", ["text: iso8859-1 → utf-8"])
+    assert (quoted.path, quoted.how) == ("f\\303\\244", "deleted")
+    nothing: dict[str, Any] = dict.fromkeys(("turns", "choices", "proof", "findings", "evidence"))
+    told = {"change": read_diff(text), "address": "/a", "view": "unified", "two_sides": two_sides, "most": 1}
+    assert "new mode 100755 (executable)" in rendered("outcome.html", **nothing, **told)
+
+
 def test_comments_are_about_lines_that_there_are() -> None:
     change = read_diff(unified(["a", "b"], ["a", "c"]))
     assert commented(change, [("x.py", "2", "why c?"), ("x.py", "-2", "why not b?")]) == (
@@ -94,6 +114,25 @@ def test_comments_are_about_lines_that_there_are() -> None:
     assert commented(change, [("x.py", "99", "where?"), ("\u202e", "1", "no")]) == (
         "On x.py:\nwhere?\n\nOn ⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩:\nno"
     )
+
+
+def test_a_comment_finds_its_line_in_a_file_whose_name_is_spelled_out_and_not_in_one_that_had_the_name() -> None:
+    moved = (
+        "diff --git a/a.py b/b.py\nrename from a.py\nrename to b.py\n--- a/a.py\n+++ b/b.py\n@@ -1 +1 @@\n-x\n+moved\n"
+    )
+    change = read_diff(moved + unified(["x"], ["new"], "a.py") + unified(["x"], ["odd"], "\u202ec.py"))
+    assert commented(change, [("a.py", "1", "this")]) == "On a.py, line 1:\n> new\nthis"
+    shown = "⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩c.py"
+    assert commented(change, [(shown, "1", "that")]) == f"On {shown}, line 1:\n> odd\nthat"
+
+
+def test_many_comments_on_a_large_change_are_read_once() -> None:
+    head = "diff --git a/f b/f\n--- /dev/null\n+++ b/f\n@@ -0,0 +1,100000 @@\n"
+    change = read_diff(head + "".join(f"+{n}\n" for n in range(100_000)))
+    began = time.process_time()
+    words = commented(change, [("f", f"{100_000 - n}", "why?") for n in range(200)])
+    assert time.process_time() - began < 3
+    assert words.startswith("On f, line 100000:\n> 99999\nwhy?")
 
 
 def test_twenty_megabytes_are_read_in_seconds() -> None:
