@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from approvals import Decision
@@ -182,12 +183,24 @@ class Attempts:
     async def _repository(self, case: EvalCase) -> str:
         if case.repo:
             return case.repo
-        place = self.folder / re.sub(r"[^A-Za-z0-9._-]", "-", case.id)
+        # Ids that differ only in what no path may hold have folders of their own.
+        digest = hashlib.sha256(case.id.encode()).hexdigest()[:12]
+        place = self.folder / f"{re.sub(r'[^A-Za-z0-9_-]', '-', case.id)[:60]}-{digest}"
 
         def laid_out() -> None:
-            if not (place / ".git" / "HEAD").exists():
-                place.mkdir(parents=True, exist_ok=True)
-                lay_out(FixRequest(files=dict(case.files)), place)
+            if place.exists():
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=self.folder) as fresh:
+                repository = Path(fresh) / "repository"
+                repository.mkdir()
+                lay_out(FixRequest(files=dict(case.files)), repository)
+                # All of it or nothing: attempts at one case may begin together, and a kill may come in between.
+                try:
+                    repository.rename(place)
+                except OSError:
+                    if not place.exists():
+                        raise
 
         await asyncio.to_thread(laid_out)
         return str(place)

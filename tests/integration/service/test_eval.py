@@ -1,14 +1,18 @@
 """An evaluation with scripted models: what counts as solved, and what is counted apart."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from domain import Refused
-from service.eval.attempts import AttemptLimits
+from service.eval.attempts import AttemptLimits, Attempts, EvalAttempt
+from service.eval.dataset import EvalCase
 from service.eval.evaluation import gold
 from service.eval.results import Prediction, ResultsFolder, read_predictions
+from service.wiring.application import open_application
 from tests.worlds.evaluations import FIX, RIGHT, WRONG, added, cases, evaluated
+from tests.worlds.house import settings
 
 HARNESS_SHARE, NOISE_S = 0.05, 0.2
 WEAK = "python3 -c 'import shop.prices, sys; sys.exit(not shop.prices.total([1, 2, 3]) == 6)'"
@@ -102,3 +106,19 @@ async def test_k_attempts_are_k_runs_and_the_cost_cap_leaves_the_rest(tmp_path: 
     assert left_out == 0
     none, left_out = await evaluated(tmp_path / "b", selected, {"coder": [FIX]}, max_cost=Decimal(0))
     assert (none, left_out) == ({}, 1)
+
+
+async def test_attempts_that_begin_together_and_ids_that_look_alike_have_repositories_that_are_whole(tmp_path: Path):
+    files = {f"shop/{number}.py": "x = 1\n" for number in range(20)}
+    alike = [
+        EvalCase(id=id_, kind="bug", text="Fix it", files={**files, "id": id_}, test_command="true")
+        for id_ in ("a b", "a-b", "..")
+    ]
+    async with open_application(settings(tmp_path)) as opened:
+        attempts = Attempts.on(opened, tmp_path / "repositories", strategy="balanced")
+        attempted = [EvalAttempt.of("e", case, number) for case in alike for number in range(1, 5)]
+        limits = AttemptLimits(minutes=1, steps=1)
+        results = await asyncio.gather(*(attempts.judge(each, "", limits) for each in attempted))
+        assert {each.outcome for each in results} == {"resolved"}
+    laid_out = sorted(path.read_text() for path in (tmp_path / "repositories").glob("*/id"))
+    assert laid_out == ["..", "a b", "a-b"]
