@@ -217,7 +217,8 @@ class Forge(Protocol):
     async def push_rules(self, path: str, branch: str) -> Sequence[str] | None:
         """What keeps a push off a branch of this name, be it there or not, in the forge's words.
 
-        None: the token may not know. GitHub's older branch protection is told of branches that exist only (``branch``).
+        None: the token may not know, or the server or the plan has no such rules. GitHub's older branch protection is
+        told of branches that exist only (``branch``).
         """
         ...
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from domain.errors import Conflict, Missing
+from domain.errors import Conflict, Forbidden, Missing
 from forges.client import LOG_CHARS, ForgeClient, escaped
 from forges.contract import (
     CommitStatus,
@@ -104,6 +104,11 @@ class GitHub:
             rules = await self.client.pages(f"/repos/{path}/rules/branches/{quote(branch)}")
         except Missing:
             # Enterprise servers before 3.11 have no rulesets.
+            return None
+        except Forbidden as error:
+            # Private repositories of a free plan have none either, and GitHub says so with 403.
+            if error.stable_code != "forge_forbidden":
+                raise
             return None
         return sorted({raw["type"] for raw in rules} & _KEEPS_OFF)
 

@@ -6,12 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter
-
 from domain import Refused, value
-from domain.text import yaml_value
 from domain.work import Name
-from service.eval.dataset import SmallBug, case_of_bug
+from service.eval.dataset import SmallBug, case_of_bug, small_bugs
 from service.eval.evaluation import Evaluation, manifest_of
 from service.eval.results import AttemptResult, ResultsFolder
 from service.settings import Settings
@@ -54,9 +51,6 @@ class BenchRow:
     cost: Decimal
 
 
-_CASES = TypeAdapter(tuple[SmallBug, ...])
-
-
 def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[SmallBug, ...]:
     """Read cases: ours, or those of a YAML file of the same form.
 
@@ -64,7 +58,7 @@ def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[SmallBug
         Refused: ``bench_invalid``: the file is not valid, or there is no case of that name.
     """
     try:
-        known = _CASES.validate_python(yaml_value((path or BUNDLED).read_text(encoding="utf-8")))
+        known = small_bugs((path or BUNDLED).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Refused(
             f"{path or BUNDLED} has no cases: {str(error)[:500]}",

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter
+from rich.markup import escape
 from rich.table import Table
 
+from approvals import one_line
 from domain import Refused
 from models.routing import load_catalogue
 from service.bench.bench import BenchRow, CaseResult, attempt, cases, rows
@@ -122,7 +124,9 @@ async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list
             results.append(_OUTCOME.validate_json(line))
             o = results[-1]
             mark = "[green]solved[/]" if o.solved else f"[red]{o.code or o.status}[/]"
-            err().print(f"{o.strategy:>12}  {o.case:<14} {o.seconds:6.1f} s  {mark}", highlight=False)
+            err().print(
+                f"{o.strategy:>12}  {escape(f'{one_line(o.case):<14}')} {o.seconds:6.1f} s  {mark}", highlight=False
+            )
     finally:
         # Interrupted: it must not go on measuring alone.
         if child.returncode is None and len(results) < len(names):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from approvals import Decision
@@ -55,6 +56,7 @@ class AttemptLimits:
     """What one attempt may take."""
 
     cost: Decimal = Decimal(5)
+    """Of its run in all, with what that had cost when it was gone on with."""
     minutes: float = 30.0
     steps: int = 200
     tests_s: float = 600.0
@@ -69,8 +71,13 @@ class EvalAttempt:
     run: str
 
     @classmethod
-    def of(cls, evaluation: str, case: EvalCase, number: int) -> "EvalAttempt":
-        digest = hashlib.sha256(f"{evaluation}\0{case.id}\0{number}".encode()).hexdigest()
+    def of(cls, evaluation: str, case: EvalCase, number: int, before: AttemptResult | None = None) -> "EvalAttempt":
+        """Go on with the run of the result before; a run that an endpoint ended is over, and another one begins."""
+        over = before is not None and before.outcome == "model_error" and before.status in FINAL
+        if before is not None and before.run and not over:
+            return cls(case, number, before.run)
+        after = f"\0{before.run}" if before is not None and over else ""
+        digest = hashlib.sha256(f"{evaluation}\0{case.id}\0{number}{after}".encode()).hexdigest()
         return cls(case, number, digest[:12])
 
 
@@ -105,21 +112,16 @@ class Attempts:
         try:
             state, prompts = await self._run(attempt, limits, clock)
         except SignoffError as error:
-            return self._finished(_failure(attempt, error), began, clock), ""
+            result = _with_spent(_failure(attempt, error), await self._spent(attempt.run))
+            return self._finished(result, began, clock), ""
         tree, base = _tree(state), state.values["pinned"].tree if "pinned" in state.values else ""
         patch = await self.application.store.diff(attempt.run, base, tree) if tree and base and tree != base else ""
         result = await self._judged(attempt, state, base, tree or base, limits, clock)
-        spent: Spent = state.values.get("spent") or Spent()
         models = await self._models(attempt.run, state)
         result = replace(
-            result,
+            _with_spent(result, state.values.get("spent") or Spent()),
             prompts=prompts,
-            turns=spent.steps,
             models=models,
-            model_calls=spent.model_calls,
-            tokens_in=spent.tokens_in,
-            tokens_out=spent.tokens_out,
-            cost=spent.cost,
             patch_lines=sum(line[:1] in {"+", "-"} and line[:3] not in {"+++", "---"} for line in patch.splitlines()),
         )
         return self._finished(result, began, clock), patch
@@ -148,7 +150,12 @@ class Attempts:
     async def _run(self, attempt: EvalAttempt, limits: AttemptLimits, clock: "_Clock") -> tuple[RunState, int]:
         """Take the run to its end, or to where a person would have to say something."""
         engine, case = self.application.engine, attempt.case
-        if await engine.runs.exactly(attempt.run, org=engine.org) is None:
+        if (run := await engine.runs.exactly(attempt.run, org=engine.org)) is not None:
+            if run.status not in FINAL and run.task.budget.max_cost > limits.cost:
+                # The cap was lowered, or others hold what was left for it.
+                budget = replace(run.task.budget, max_cost=limits.cost)
+                await engine.runs.retask(run.id, replace(run.task, budget=budget))
+        else:
             budget = Budget(max_cost=limits.cost, max_minutes=limits.minutes, max_steps=limits.steps)
             task = Task(
                 text=case.text,
@@ -179,15 +186,34 @@ class Attempts:
                 state = await engine.advance(attempt.run, None)
         return state, prompts
 
+    async def _spent(self, run: str) -> Spent:
+        """What a run has taken; one that never began took nothing."""
+        engine = self.application.engine
+        if await engine.runs.exactly(run, org=engine.org) is None:
+            return Spent()
+        return (await engine.standing(run)).values.get("spent") or Spent()
+
     async def _repository(self, case: EvalCase) -> str:
         if case.repo:
             return case.repo
-        place = self.folder / re.sub(r"[^A-Za-z0-9._-]", "-", case.id)
+        # Ids that differ only in what no path may hold have folders of their own.
+        digest = hashlib.sha256(case.id.encode()).hexdigest()[:12]
+        place = self.folder / f"{re.sub(r'[^A-Za-z0-9_-]', '-', case.id)[:60]}-{digest}"
 
         def laid_out() -> None:
-            if not (place / ".git" / "HEAD").exists():
-                place.mkdir(parents=True, exist_ok=True)
-                lay_out(FixRequest(files=dict(case.files)), place)
+            if place.exists():
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=self.folder) as fresh:
+                repository = Path(fresh) / "repository"
+                repository.mkdir()
+                lay_out(FixRequest(files=dict(case.files)), repository)
+                # All of it or nothing: attempts at one case may begin together, and a kill may come in between.
+                try:
+                    repository.rename(place)
+                except OSError:
+                    if not place.exists():
+                        raise
 
         await asyncio.to_thread(laid_out)
         return str(place)
@@ -334,6 +360,17 @@ def why_undelivered(status: str, code: str, values: Mapping[str, Any]) -> Outcom
     if code.startswith("llm_") or code in _MODEL_CODES:
         return "model_error"
     return "waits" if status == "interrupted" else "undelivered"
+
+
+def _with_spent(result: AttemptResult, spent: Spent) -> AttemptResult:
+    return replace(
+        result,
+        turns=spent.steps,
+        model_calls=spent.model_calls,
+        tokens_in=spent.tokens_in,
+        tokens_out=spent.tokens_out,
+        cost=spent.cost,
+    )
 
 
 def _failure(attempt: EvalAttempt, error: SignoffError) -> AttemptResult:

@@ -9,8 +9,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group
+from rich.markup import escape
+from rich.text import Text
 from typer.core import TyperGroup
 
+from approvals import one_line
 from domain import Refused, value
 from models.routing import load_catalogue
 from service import report
@@ -27,7 +30,7 @@ from service.eval.quality import drops, recorded
 from service.eval.quality import record as record_summary
 from service.eval.results import APART, AttemptResult, Prediction, ResultsFolder, Summary, read_predictions, summary
 from service.eval.tables import comparison_table, draw, judge_table, summary_table
-from service.report import plain
+from service.report import harmless, plain
 from service.settings import read_settings
 from service.wiring.application import open_application
 
@@ -148,7 +151,8 @@ def show_end(end: EvaluationEnd, chart: Path | None, *, as_json: bool) -> None:
 async def _evaluated(evaluation: Evaluation, read: Dataset, predictions: str) -> EvaluationEnd:
     """Make the attempts that are missing, with a line on standard error for each."""
     for line in read.unreadable:
-        err().print(f"line {line.line} of the dataset: {line.reason}", style="yellow", markup=False, highlight=False)
+        reason = one_line(line.reason)
+        err().print(f"line {line.line} of the dataset: {reason}", style="yellow", markup=False, highlight=False)
     settings, folder, cases = evaluation.settings, evaluation.folder, evaluation.cases
     if evaluation.strategy != BASELINE:
         load_catalogue(settings.catalogue).strategy(evaluation.strategy)
@@ -197,7 +201,8 @@ def compare(
             out().print(comparison_table(comparison, [name for name, _ in totals]))
             for each in comparison.differences:
                 words = f"{'/'.join(each.first_outcomes)} → {'/'.join(each.second_outcomes)}"
-                out().print(f"{'+' if each.second > each.first else '-'} {each.case}: {words}", highlight=False)
+                sign = "+" if each.second > each.first else "-"
+                out().print(f"{sign} {escape(one_line(each.case))}: {words}", highlight=False)
             if comparison.left_out:
                 out().print(f"{len(comparison.left_out)} cases are not in both, or say nothing in one of them.")
         if chart is not None:
@@ -243,7 +248,8 @@ def judge(
             )
 
             def seen(name: str, told: Judgement) -> None:
-                err().print(f"{name:<50} {told.why if told.score is None else f'{told.score:.1f}'}", markup=False)
+                why = told.why if told.score is None else f"{told.score:.1f}"
+                err().print(f"{one_line(name):<50} {why}", markup=False)
 
             return await evaluation_judge(cases, kept.results(), kept.predictions(), seen)
 
@@ -340,7 +346,9 @@ def show(
             run_ = report.as_json(standing) if standing is not None else None
             print_json({"result": plain(result), "home": str(kept.home), "run": run_})
             return
-        out().print(Group(*(f"{name}: {text}" for name, text in plain(result).items() if text not in ("", [], None))))
+        facts = ((name, text) for name, text in plain(result).items() if text not in ("", [], None))
+        # Names of tests and the ends of logs are the repository's words: no markup, and no line of ours.
+        out().print(Group(*(Text(harmless(f"{name}: {text}").replace("\n", "\n    ")) for name, text in facts)))
         if standing is not None:
             report.show(standing, out())
             out().print(f"The run with its trace: SIGNOFF_HOME={kept.home} signoff trace {result.run}", highlight=False)
@@ -360,9 +368,10 @@ class _Progress:
         self._done += 1
         colour = "green" if result.outcome == "resolved" else "yellow" if result.outcome in APART else "red"
         why = f" ({result.code})" if result.code and result.code != result.outcome else ""
-        name = result.case if result.attempt == 1 else f"{result.case} #{result.attempt}"
+        name = one_line(result.case if result.attempt == 1 else f"{result.case} #{result.attempt}")
         err().print(
-            f"{self._done:>4}/{self._of}  {name:<40} {result.seconds:7.1f} s  [{colour}]{result.outcome}[/]{why}",
+            f"{self._done:>4}/{self._of}  {escape(f'{name:<40}')} {result.seconds:7.1f} s  "
+            f"[{colour}]{result.outcome}[/]{why}",
             highlight=False,
         )
 

@@ -4,8 +4,8 @@ A line that cannot be read is counted apart with its number and its reason; it i
 """
 
 import hashlib
-import json
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from domain import Refused, value
 from domain.text import json_value, yaml_value
 from domain.weakening import is_test
+from domain.work import Line, Prose
 from service.eval.hidden_tests import patched_paths, pytest_of
 
 LARGEST: Final = 64 << 20
@@ -31,12 +32,12 @@ class EvalCase:
 
     id: Annotated[str, Field(min_length=1, max_length=200)]
     kind: CheckKind
-    text: str
-    repo: str = ""
+    text: Prose
+    repo: Line = ""
     """A path or a URL; empty: the repository is made of ``files``."""
-    base: str = "HEAD"
+    base: Line = "HEAD"
     files: Mapping[str, str] = Field(default_factory=dict[str, str])
-    accept: str | None = None
+    accept: Line | None = None
     """What the agent is told to make pass; None: it finds the repository's own."""
     image: str = ""
     """That its commands need; empty: an environment that the product sets up."""
@@ -98,10 +99,10 @@ class SmallBug:
     """A small repository with a failing test, as ``service/bench/cases.yaml`` has them."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    about: str = ""
-    task: str
+    about: Line = ""
+    task: Prose
     files: Annotated[dict[str, str], Field(min_length=1)]
-    accept: str = "python3 -m pytest -q"
+    accept: Line = "python3 -m pytest -q"
 
 
 _SWE_BENCH = TypeAdapter(_SweBenchLine)
@@ -131,7 +132,7 @@ def read_dataset(path: Path, *, repos: Path | None = None) -> Dataset:
     unreadable: list[UnreadableLine] = []
     if path.suffix in {".yaml", ".yml"}:
         try:
-            cases = [case_of_bug(bug) for bug in _BUGS.validate_python(yaml_value(text))]
+            cases = [case_of_bug(bug) for bug in small_bugs(text)]
         except ValueError as error:
             raise _invalid(path, str(error)[:500]) from error
     else:
@@ -179,6 +180,14 @@ def selected(
     return tuple(wanted[position] for position in sorted(order[:limit]))
 
 
+def small_bugs(text: str) -> tuple[SmallBug, ...]:
+    """Read small bugs as YAML. Raises ValueError, also where two have one name: their runs would be the same."""
+    bugs = _BUGS.validate_python(yaml_value(text))
+    if twice := [name for name, count in Counter(bug.name for bug in bugs).items() if count > 1]:
+        raise ValueError(f"the name {twice[0]} stands there twice")
+    return bugs
+
+
 def case_of_bug(bug: SmallBug) -> EvalCase:
     """A small bug as a case: the tests that are there are laid over what the agent made, and must pass."""
     tests = {path: text for path, text in bug.files.items() if is_test(path)}
@@ -207,7 +216,7 @@ def _repository(document: Mapping[str, Any], path: Path, repos: Path | None) -> 
     for name in ("FAIL_TO_PASS", "PASS_TO_PASS"):
         names = document.get(name)
         # SWE-bench has lists as JSON in a string; its successors have them plain.
-        lists[name] = json.loads(names) if isinstance(names, str) else names
+        lists[name] = json_value(names) if isinstance(names, str) else names
     line = _SWE_BENCH.validate_python(
         {**_known(document, _SweBenchLine), **{name: each for name, each in lists.items() if each is not None}}
     )

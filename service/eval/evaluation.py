@@ -80,28 +80,24 @@ class Evaluation:
     models: Mapping[Role, Model] | None = None
     """Who is asked instead of the endpoints in the settings."""
 
-    async def run(
-        self,
-        seen: Callable[[AttemptResult], None] = lambda _: None,
-        before: Callable[[EvalCase, int], None] = lambda _case, _number: None,
-    ) -> int:
+    async def run(self, seen: Callable[[AttemptResult], None] = lambda _: None) -> int:
         """Make every attempt that has no result yet; return how many the cost cap left out.
 
         Args:
             seen: told of every attempt that ended.
-            before: told of every attempt that begins.
         """
-        results, begun_at = self.folder.results(), self.folder.manifest().begun_at
+        results = {(each.case, each.attempt): each for each in self.folder.results()}
+        begun_at, costs = self.folder.manifest().begun_at, self.folder.costs()
         # What the machine or an endpoint failed at is tried again; what the cases themselves fail at is not.
-        done = {(r.case, r.attempt) for r in results if r.outcome not in {"error", "model_error"}}
+        done = {at for at, each in results.items() if each.outcome not in {"error", "model_error"}}
         waiting = [
-            EvalAttempt.of(str(begun_at), case, number)
+            EvalAttempt.of(str(begun_at), case, number, results.get((case.id, number)))
             for number in range(1, self.k + 1)
             for case in self.cases
             if (case.id, number) not in done
             and (self.predictions is None or (case.id in self.predictions and number == 1))
         ]
-        cap = CostCap(self.max_cost, sum((result.cost for result in results), Decimal(0)))
+        cap = CostCap(self.max_cost, sum(costs.values(), Decimal(0)))
         left_out = 0
         async with AsyncExitStack() as stack:
             common = _Common(self, stack)
@@ -114,11 +110,11 @@ class Evaluation:
                     if budget is None:
                         left_out += 1
                         continue
-                    before(attempt.case, attempt.number)
-                    used = Decimal(0)
+                    earlier, used = costs.get(attempt.run, Decimal(0)), Decimal(0)
                     try:
-                        result, patch = await self._one(common, attempt, replace(self.limits, cost=budget))
-                        used = result.cost
+                        limits = replace(self.limits, cost=earlier + budget)
+                        result, patch = await self._one(common, attempt, limits)
+                        used = result.cost - earlier
                     finally:
                         await cap.settle(budget, used)
                     name = f"signoff/{self.strategy}" if self.predictions is None else "predicted"

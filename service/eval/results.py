@@ -222,11 +222,14 @@ class ResultsFolder:
 
     def results(self) -> tuple[AttemptResult, ...]:
         """Every attempt that ended, the last line of each."""
-        by_attempt: dict[tuple[str, int], AttemptResult] = {}
-        for line in _lines(self.path / "results.jsonl"):
-            result = _RESULT.validate_json(line)
-            by_attempt[result.case, result.attempt] = result
-        return tuple(by_attempt.values())
+        return tuple({(each.case, each.attempt): each for each in self._every()}.values())
+
+    def costs(self) -> dict[str, Decimal]:
+        """What each run has cost, also those whose attempts were tried again."""
+        return {each.run: each.cost for each in self._every()}
+
+    def _every(self) -> list[AttemptResult]:
+        return [_RESULT.validate_json(line) for line in _lines(self.path / "results.jsonl")]
 
     def predictions(self) -> dict[tuple[str, int], Prediction]:
         """Every change, by case and attempt."""

@@ -106,6 +106,10 @@ async def test_which_rules_keep_pushes_off_a_branch(place: Place) -> None:
     if place.server is not None:
         place.server.rules_hidden = True
         assert await place.forge.push_rules(PATH, "signoff/x") is None
+        # GitHub has no rulesets for private repositories of a free plan.
+        upgrade = "Upgrade to GitHub Pro or make this repository public to enable this feature."
+        place.server.fault = lambda _: Response(403, {"message": upgrade})
+        assert await place.forge.push_rules(PATH, "signoff/x") is None
 
 
 async def test_what_a_branch_contains(place: Place) -> None:

@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from service.eval.results import AttemptResult, Manifest, ResultsFolder
 from tests.wire.openai_server import OpenAIServer
 from tests.worlds.cli import Cli
 from tests.worlds.evaluations import FIX, dataset
@@ -78,6 +80,23 @@ async def test_two_evaluations_are_compared(tmp_path: Path):
     text = await asked.run("eval", "compare", str(bad), str(good))
     assert "McNemar" in text.out
     assert "+ case-1: wrong → resolved" in text.out
+
+
+async def test_what_a_dataset_and_its_tests_say_has_no_power_over_the_terminal(tmp_path: Path):
+    name = "case-[/red]\x1b[2J"
+    result = AttemptResult(case=name, outcome="wrong", failing=("t.py::test_x[/a]",), message="no\noutcome: resolved")
+    folders = [ResultsFolder(tmp_path / each) for each in ("first", "second")]
+    for folder, each in zip(folders, (result, replace(result, outcome="resolved")), strict=True):
+        folder.begin(Manifest(dataset="d", digest="1", cases=(name,)))
+        folder.add(each, "", "m")
+    shown = await cli(tmp_path).run("eval", "show", name, "--in", str(folders[0].path))
+    assert shown.code == 0, shown.err
+    assert "test_x[/a]" in shown.out
+    assert "\n    outcome: resolved" in shown.out
+    compared = await cli(tmp_path).run("eval", "compare", *(str(each.path) for each in folders))
+    assert compared.code == 0, compared.err
+    assert "+ case-[/red]\\e[2J: wrong → resolved" in compared.out
+    assert "\x1b" not in shown.out + compared.out
 
 
 async def test_what_cannot_be_evaluated_is_said_at_once(tmp_path: Path):

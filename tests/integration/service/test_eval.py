@@ -1,14 +1,21 @@
 """An evaluation with scripted models: what counts as solved, and what is counted apart."""
 
+import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from database import now
 from domain import Refused
-from service.eval.attempts import AttemptLimits
+from domain.errors import Unavailable
+from service.eval.attempts import AttemptLimits, Attempts, EvalAttempt
+from service.eval.dataset import EvalCase
 from service.eval.evaluation import gold
 from service.eval.results import Prediction, ResultsFolder, read_predictions
+from service.wiring.application import open_application
 from tests.worlds.evaluations import FIX, RIGHT, WRONG, added, cases, evaluated
+from tests.worlds.house import settings
 
 HARNESS_SHARE, NOISE_S = 0.05, 0.2
 WEAK = "python3 -c 'import shop.prices, sys; sys.exit(not shop.prices.total([1, 2, 3]) == 6)'"
@@ -102,3 +109,51 @@ async def test_k_attempts_are_k_runs_and_the_cost_cap_leaves_the_rest(tmp_path: 
     assert left_out == 0
     none, left_out = await evaluated(tmp_path / "b", selected, {"coder": [FIX]}, max_cost=Decimal(0))
     assert (none, left_out) == ({}, 1)
+
+
+async def test_attempts_that_begin_together_and_ids_that_look_alike_have_repositories_that_are_whole(tmp_path: Path):
+    files = {f"shop/{number}.py": "x = 1\n" for number in range(20)}
+    alike = [
+        EvalCase(id=id_, kind="bug", text="Fix it", files={**files, "id": id_}, test_command="true")
+        for id_ in ("a b", "a-b", "..")
+    ]
+    async with open_application(settings(tmp_path)) as opened:
+        attempts = Attempts.on(opened, tmp_path / "repositories", strategy="balanced")
+        attempted = [EvalAttempt.of("e", case, number) for case in alike for number in range(1, 5)]
+        limits = AttemptLimits(minutes=1, steps=1)
+        results = await asyncio.gather(*(attempts.judge(each, "", limits) for each in attempted))
+        assert {each.outcome for each in results} == {"resolved"}
+    laid_out = sorted(path.read_text() for path in (tmp_path / "repositories").glob("*/id"))
+    assert laid_out == ["..", "a b", "a-b"]
+
+
+async def test_a_run_that_an_endpoint_ended_is_tried_again_and_both_count_for_the_cap(tmp_path: Path):
+    refused = Refused("The key is wrong.", code="llm_unauthorized")
+    selected = cases(tmp_path, {"accept": "python3 -c 'import shop.vat'"})
+    right = {**FIX, "files_to_create": [{"path": "shop/vat.py", "content": "x = 1\n"}]}
+    first, _ = await evaluated(tmp_path, selected, {"coder": [refused] * 5}, limits=AttemptLimits(steps=1))
+    assert first["case-1"].outcome == "model_error"
+    assert first["case-1"].status == "failed"
+    again, _ = await evaluated(tmp_path, selected, {"coder": [right]}, limits=AttemptLimits(steps=5))
+    assert again["case-1"].outcome == "resolved", again["case-1"]
+    assert again["case-1"].run != first["case-1"].run
+    costs = ResultsFolder(tmp_path / "evaluation").costs()
+    assert costs.keys() == {first["case-1"].run, again["case-1"].run}
+
+
+async def test_what_a_run_had_cost_counts_when_it_cannot_be_gone_on_with_and_is_in_what_it_may_cost(tmp_path: Path):
+    away = Unavailable("It does not answer.")
+    selected = cases(tmp_path, {"accept": "python3 -c 'import shop.vat'"})
+    first, _ = await evaluated(tmp_path, selected, {"coder": [WRONG, away, away, away, away, away, away]})
+    one = first["case-1"]
+    assert (one.outcome, one.status) == ("model_error", "paused")
+    assert one.tokens_in > 0
+    home = ResultsFolder(tmp_path / "evaluation").home
+    async with open_application(settings(tmp_path).model_copy(update={"home": home})) as opened:
+        runs = opened.engine.runs
+        lease = await runs.claim(one.run, "another", now=now(), lease_for=timedelta(minutes=1))
+        busy, _ = await evaluated(tmp_path, selected, {"coder": [FIX]}, max_cost=Decimal(3))
+        assert busy["case-1"].code == "run_busy"
+        assert (busy["case-1"].tokens_in, busy["case-1"].cost) == (one.tokens_in, one.cost)
+        assert (await runs.get(one.run, org=opened.org)).task.budget.max_cost == 3
+        await runs.settle(one.run, lease, "paused", now=now())

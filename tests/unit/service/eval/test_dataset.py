@@ -84,6 +84,9 @@ def test_a_path_beside_the_dataset(tmp_path):
         (LINE | {"repo": "nowhere"}, "no repository nowhere"),
         (FUNCTION | {"entry_point": "os; import sys"}, "entry_point"),
         ("[" * 100_000, "nested too deeply"),
+        (LINE | {"FAIL_TO_PASS": "[" * 100_000}, "nested too deeply"),
+        (LINE | {"accept": "x" * 2_001}, "accept"),
+        (LINE | {"base_commit": "a" * 2_001}, "base"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_counted_apart_with_its_reason(tmp_path, line, reason):
@@ -120,7 +123,11 @@ def test_small_bugs_are_judged_by_their_own_tests(tmp_path):
 
 def test_a_file_that_is_no_dataset(tmp_path):
     (tmp_path / "odd.yaml").write_text("a: [")
-    for path in (tmp_path / "gone.jsonl", written(tmp_path, ""), tmp_path / "odd.yaml"):
+    bug = "- {name: x, task: Mend it, files: {a.py: ''}}\n"
+    (tmp_path / "twice.yaml").write_text(bug * 2)
+    (tmp_path / "long.yaml").write_text(bug.replace("Mend it", "x" * 20_001))
+    odd = [tmp_path / name for name in ("gone.jsonl", "odd.yaml", "twice.yaml", "long.yaml")]
+    for path in (written(tmp_path, ""), *odd):
         with pytest.raises(Refused) as caught:
             read_dataset(path)
         assert caught.value.stable_code == "dataset_invalid"
