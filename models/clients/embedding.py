@@ -84,9 +84,13 @@ class Embedder:
         # By hash: texts may be long, and are not needed again.
         new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.vectors}
         fresh, asked = await self._made(new) if new else ({}, 0)
-        counts = {"app.cache.hit": len(set(names)) - asked, "app.cache.miss": asked}
+        by_name = {name: fresh[name] if name in fresh else self.vectors[name] for name in names}
+        # An endpoint that changed its model under the same name has other lengths: all are asked for anew.
+        if len({len(vector) for vector in by_name.values()}) > 1:
+            by_name = await self._asked(dict(zip(names, texts, strict=True)))
+            asked = len(by_name)
+        counts = {"app.cache.hit": len(by_name) - asked, "app.cache.miss": asked}
         trace.get_current_span().add_event("cache", {"app.cache.kind": "embeddings", **counts})
-        by_name = {name: fresh.get(name) or self.vectors[name] for name in names}
         for name, vector in by_name.items():
             self.vectors[name] = vector
             self.vectors.move_to_end(name)
@@ -114,12 +118,17 @@ class Embedder:
         """Vectors from the store, from the endpoint where it has none, and how many those are."""
         keys = {name: self._key(text) for name, text in texts.items()}
         kept = await self.store.get([*keys.values()]) if self.store is not None else {}
-        missing = [name for name in texts if keys[name] not in kept]
-        vectors = await embed(self.endpoint, [texts[name] for name in missing]) if missing else ()
-        made = dict(zip(missing, vectors, strict=True))
-        if self.store is not None and made:
-            await self.store.put({keys[name]: vector for name, vector in made.items()})
-        return {name: made[name] if name in made else kept[keys[name]] for name in texts}, len(missing)
+        made = await self._asked({name: text for name, text in texts.items() if keys[name] not in kept})
+        return {name: made[name] if name in made else kept[keys[name]] for name in texts}, len(made)
+
+    async def _asked(self, texts: Mapping[bytes, str]) -> dict[bytes, Sequence[float]]:
+        """Vectors from the endpoint; the store has them from now on."""
+        if not texts:
+            return {}
+        made = dict(zip(texts, await embed(self.endpoint, [*texts.values()]), strict=True))
+        if self.store is not None:
+            await self.store.put({self._key(texts[name]): vector for name, vector in made.items()})
+        return made
 
     def _key(self, text: str) -> str:
         """Of a text and who embeds it: another model has other vectors."""

@@ -46,6 +46,16 @@ async def test_a_new_process_asks_for_no_vector_a_second_time(database: Database
         assert server.requests[-1].body == {"model": "f", "input": ["total"]}
 
 
+async def test_a_model_that_changed_under_its_name_is_asked_for_all(database: Database) -> None:
+    async with Embeds(models=["e"]) as server:
+        place = ModelEndpoint(base_url=server.base_url, model="e")
+        first, second = (Embedder(endpoint=place, store=StoredVectors(database=database)) for _ in range(2))
+        await first(["total", "docs"])
+        server.more = (0.5,)
+        assert await first(["total", "new"]) == [(1.0, 0.0, 0.5), (0.0, 1.0, 0.5)]
+        assert await second(["docs", "total"]) == [(0.0, 1.0, 0.5), (1.0, 0.0, 0.5)], "one of each is kept"
+
+
 async def test_what_is_due_is_asked_for_anew_and_the_rest_is_not(database: Database) -> None:
     clock = Clock()
     async with Embeds(models=["e"]) as server:
