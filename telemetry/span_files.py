@@ -199,14 +199,16 @@ async def rewrite_trace(folder: Path, run: str, change: Callable[[str], str], *,
     def rewrite() -> bool:
         path = path_of(folder, run)
         try:
-            before = path.read_text(encoding="utf-8")
+            before = path.read_bytes()
         except FileNotFoundError:
             return False
-        after = "".join(change(line.rstrip("\n")) + "\n" for line in before.splitlines(keepends=True))
+        # Only this ends a line: a text has other line ends in it, and a killed process leaves half a character.
+        lines = [line.decode(errors="surrogateescape") for line in before.split(b"\n")]
+        after = "\n".join(change(line) for line in lines).encode(errors="surrogateescape")
         if after == before or not write:
             return after != before
         new = path.with_suffix(".new")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(after)
         new.replace(path)  # who holds the old one open notices that it is gone, and begins this one
         return True

@@ -80,15 +80,16 @@ class Embedder:
 
     async def __call__(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """See ``embed``."""
-        # By hash: texts may be long, and are not needed again.
         names = [hashlib.sha256(text.encode(errors="replace")).digest() for text in texts]
-        by_text = dict(zip(names, texts, strict=True))
-        fresh, asked = await self._made({name: text for name, text in by_text.items() if name not in self.vectors})
+        # By hash: texts may be long, and are not needed again.
+        new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.vectors}
+        fresh, asked = await self._made(new) if new else ({}, 0)
         by_name = {name: fresh[name] if name in fresh else self.vectors[name] for name in names}
-        # An endpoint that changed its model under the same name: vectors of two lengths cannot be compared.
+        # An endpoint that changed its model under the same name has other lengths: all are asked for anew.
         if len({len(vector) for vector in by_name.values()}) > 1:
-            by_name, asked = await self._asked(by_text), len(by_text)
-        counts = {"app.cache.hit": len(by_text) - asked, "app.cache.miss": asked}
+            by_name = await self._asked(dict(zip(names, texts, strict=True)))
+            asked = len(by_name)
+        counts = {"app.cache.hit": len(by_name) - asked, "app.cache.miss": asked}
         trace.get_current_span().add_event("cache", {"app.cache.kind": "embeddings", **counts})
         for name, vector in by_name.items():
             self.vectors[name] = vector
@@ -116,19 +117,18 @@ class Embedder:
     async def _made(self, texts: Mapping[bytes, str]) -> tuple[dict[bytes, Sequence[float]], int]:
         """Vectors from the store, from the endpoint where it has none, and how many those are."""
         keys = {name: self._key(text) for name, text in texts.items()}
-        kept = await self.store.get([*keys.values()]) if self.store is not None and keys else {}
-        missing = {name: text for name, text in texts.items() if keys[name] not in kept}
-        made = await self._asked(missing) if missing else {}
-        return {name: made[name] if name in made else kept[keys[name]] for name in texts}, len(missing)
+        kept = await self.store.get([*keys.values()]) if self.store is not None else {}
+        made = await self._asked({name: text for name, text in texts.items() if keys[name] not in kept})
+        return {name: made[name] if name in made else kept[keys[name]] for name in texts}, len(made)
 
     async def _asked(self, texts: Mapping[bytes, str]) -> dict[bytes, Sequence[float]]:
-        """Vectors from the endpoint, which are in the store from then on."""
-        vectors = await embed(self.endpoint, [*texts.values()])
+        """Vectors from the endpoint; the store has them from now on."""
+        if not texts:
+            return {}
+        made = dict(zip(texts, await embed(self.endpoint, [*texts.values()]), strict=True))
         if self.store is not None:
-            await self.store.put(
-                {self._key(text): vector for text, vector in zip(texts.values(), vectors, strict=True)}
-            )
-        return dict(zip(texts, vectors, strict=True))
+            await self.store.put({self._key(texts[name]): vector for name, vector in made.items()})
+        return made
 
     def _key(self, text: str) -> str:
         """Of a text and who embeds it: another model has other vectors."""

@@ -6,7 +6,6 @@ What a step does there, and what its models cost, are its effects: they may not 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from domain import CommandRun, Spent
@@ -120,16 +119,6 @@ class StepEffects:
         self.leases.used.discard(self.run)
         self._paid = self.meter.spent
         return some
-
-
-def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
-    """The part of ``used`` that the books do not have: they stood at ``before`` and stand at ``after``."""
-    return Spent(
-        tokens_in=max(0, before.tokens_in + used.tokens_in - after.tokens_in),
-        tokens_out=max(0, before.tokens_out + used.tokens_out - after.tokens_out),
-        cost=max(Decimal(0), before.cost + used.cost - after.cost),
-        model_calls=max(0, before.model_calls + used.model_calls - after.model_calls),
-    )
 
 
 @runtime_checkable

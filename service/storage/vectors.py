@@ -24,6 +24,8 @@ from service.tables import METADATA
 
 KEPT_FOR = timedelta(days=90)
 """After it was used last; the next question makes it anew."""
+TOUCHED = timedelta(days=1)
+"""How often it is written down that one is used."""
 
 
 class FloatVector(TypeDecorator[Sequence[float]]):
@@ -69,18 +71,20 @@ class CachedEmbeddings:
         """One vector for each text, all of one length. Raises as ``embed`` does."""
         digests = [hashlib.sha256(text.encode(errors="replace")).hexdigest() for text in texts]
         mine = (_V.org == self.org) & (_V.model == self.model) & _V.digest.in_(digests)
+        now = self.clock()
         async with reading(self.engine) as conn:
-            known = {
-                str(row.digest): row.vector for row in await conn.execute(select(_V.digest, _V.vector).where(mine))
-            }
+            rows = (await conn.execute(select(_V.digest, _V.vector, _V.used_at).where(mine))).all()
+        known = {str(row.digest): row.vector for row in rows}
+        if any(now - row.used_at > TOUCHED for row in rows):
+            async with writing(self.engine) as conn:
+                await conn.execute(update(VECTORS).where(mine).values(used_at=now))
         missing = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in known}
-        if missing:
-            fresh = dict(zip(missing, await self.embed(list(missing.values())), strict=True))
-            # An endpoint that changed its model under the same name has other lengths: all are asked for anew.
-            if known and len({len(vector) for vector in (*known.values(), *fresh.values())}) > 1:
-                fresh = dict(zip(digests, await self.embed(list(texts)), strict=True))
-            known |= fresh
-            await self._keep(fresh)
+        fresh = dict(zip(missing, await self.embed(list(missing.values())), strict=True)) if missing else {}
+        # An endpoint that changed its model under the same name has other lengths: all are asked for anew.
+        if len({len(vector) for vector in (*known.values(), *fresh.values())}) > 1:
+            fresh = dict(zip(digests, await self.embed(list(texts)), strict=True))
+        await self._keep(fresh)
+        known |= fresh
         return [known[digest] for digest in digests]
 
     async def _keep(self, fresh: dict[str, Sequence[float]]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -23,8 +24,8 @@ KINDS: tuple[CacheKind, ...] = get_args(CacheKind)
 _ANSWERS = MODEL_TABLES.tables["model_answers"]
 PROBES_S = 90 * 86_400
 """What ends later is no answer but what a probe found out, which stands in the same table."""
-REBUILT = 2_000
-"""Texts whose vectors are rebuilt in one round."""
+REBUILT, REBUILD_S = 2_000, 45.0
+"""Texts whose vectors are rebuilt in one round, and how long they may hold it up."""
 
 
 @value
@@ -36,7 +37,7 @@ class CacheReport:
     lifetime: str
     most: str
     entries: int | None
-    """None: it is not counted here."""
+    """None: who has them does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +64,16 @@ class Caches:
     async def report(self) -> tuple[CacheReport, ...]:
         """How each stands."""
         at, now = self._settings, self.application.engine.clock()
-        answers, plans = [await self._count(_where(kind, now)) for kind in ("answers", "plans")]
+        answers, plans = [await self._count(alive(kind, now)) for kind in ("answers", "plans")]
         live = KEYS.c.kind == "st", KEYS.c.expires_at > now
         sessions = await fetch_one(self._database, select(func.count()).select_from(KEYS).where(*live), {})
         environments, embedder = self.application.environments, self.embedder
         vectors = await embedder.store.count() if embedder is not None and embedder.store is not None else 0
         indexes = await asyncio.to_thread(self.application.search.indexes.count)
-        kept = await environments.count() if environments is not None else 0
+        try:
+            kept = await environments.count() if environments is not None else 0
+        except SignoffError:
+            kept = None
         most = f"{at.cache_answers_most:,} with plans"
         return (
             CacheReport(
@@ -122,7 +126,7 @@ class Caches:
         match kind:
             case "answers" | "plans":
                 async with writing(self._database) as conn:
-                    return (await conn.execute(delete(_ANSWERS).where(_where(kind, now)))).rowcount
+                    return (await conn.execute(delete(_ANSWERS).where(alive(kind, now)))).rowcount
             case "embeddings":
                 embedder = self.embedder
                 return await embedder.store.clear() if embedder is not None and embedder.store is not None else 0
@@ -153,20 +157,20 @@ class Caches:
         if embedder is not None and embedder.store is not None:
             since = (now - timedelta(days=at.cache_embeddings_days)).timestamp()
             await embedder.store.trim(used_since=since, most=at.cache_embeddings_most)
-        try:
-            await self.rebuild(older_than=timedelta(hours=at.cache_rebuild_hours))
-            if (environments := self.application.environments) is not None and self._settings.workers:
+        # An endpoint or an engine that is away or slow now is asked again in the next round, and holds nothing up.
+        with suppress(SignoffError, TimeoutError):
+            async with asyncio.timeout(REBUILD_S):
+                await self.rebuild(older_than=timedelta(hours=at.cache_rebuild_hours))
+        if (environments := self.application.environments) is not None and at.workers:
+            with suppress(SignoffError):
                 await environments.evict()
-        # An endpoint or an engine that is away now is asked again in the next round.
-        except SignoffError:
-            return
 
     async def rebuild(self, *, older_than: timedelta = timedelta(0)) -> int:
         """Ask anew for the vectors of plans that may be used again; how many. Raises ``Unavailable``."""
         embedder, now = self.embedder, self.application.engine.clock()
         if embedder is None:
             return 0
-        query = select(_ANSWERS.c.words).where(_where("plans", now)).distinct().limit(REBUILT)
+        query = select(_ANSWERS.c.words).where(alive("plans", now)).distinct().limit(REBUILT)
         async with reading(self._database) as conn:
             texts: Sequence[str] = (await conn.execute(query)).scalars().all()
         return await embedder.rebuild(texts, made_before=(now - older_than).timestamp())
@@ -175,8 +179,8 @@ class Caches:
         return int(await fetch_one(self._database, select(func.count()).select_from(_ANSWERS).where(where), {}))
 
 
-def _where(kind: str, now: datetime) -> ColumnElement[bool]:
-    """The rows of a kind that are alive."""
+def alive(kind: CacheKind, now: datetime) -> ColumnElement[bool]:
+    """The rows of answers or plans that may be used again."""
     seconds, c = now.timestamp(), _ANSWERS.c
     plan = c.words != "" if kind == "plans" else c.words == ""
     return plan & (c.until > seconds) & (c.until < seconds + PROBES_S)

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import bindparam, exists, func, literal_column, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.storage import metadata as approvals
 from approvals.storage import waiting
 from database import DatabaseUnavailable, connection_counts, fetch_all, fetch_one
 from domain import SignoffError
-from models import MODEL_TABLES
 from sandbox import Docker
 from service.queue.jobs import IS_DEAD
 from service.runs.runs import RUNS
 from service.runs.turns import TURNS
 from service.wiring.application import Application
+from service.wiring.caches import alive
 from service.wiring.sandboxes import docker_of
 from telemetry import GaugeReading, Waiting
 
@@ -62,12 +62,6 @@ _LETTERS = (
     select(_OUTBOX.c.state, func.count().label("letters"), func.min(_OUTBOX.c.due_at).label("oldest"))
     .where(_OUTBOX.c.state != "sent")
     .group_by(_OUTBOX.c.state)
-)
-_KEPT = MODEL_TABLES.tables["model_answers"]
-# Without a parameter: PostgreSQL takes two of them for two things, also when both are empty.
-_PLAN = func.length(_KEPT.c.words) > literal_column("0")
-_ANSWERS = (
-    select(_PLAN.label("plan"), func.count().label("answers")).where(_KEPT.c.until > bindparam("now")).group_by(_PLAN)
 )
 
 
@@ -114,9 +108,9 @@ async def read_database(engine: AsyncEngine, now: datetime) -> DatabaseReadings:
         readings.append(GaugeReading(name="signoff_letters", amount=count, labels={"state": state}))
     due = (now - letters["waiting"]["oldest"]).total_seconds() if "waiting" in letters else 0.0
     readings.append(GaugeReading(name="signoff_oldest_letter_age_seconds", amount=max(0.0, due)))
-    for row in await fetch_all(engine, _ANSWERS, {"now": now.timestamp()}, within_s=ANSWER_S):
-        cache = {"cache": "plans" if row["plan"] else "answers"}
-        readings.append(GaugeReading(name="signoff_cache_entries", amount=int(row["answers"]), labels=cache))
+    for cache in ("answers", "plans"):
+        count = await fetch_one(engine, select(func.count()).where(alive(cache, now)), {}, within_s=ANSWER_S)
+        readings.append(GaugeReading(name="signoff_cache_entries", amount=int(count), labels={"cache": cache}))
     return DatabaseReadings(runs=runs, waiting=open_, readings=readings)
 
 

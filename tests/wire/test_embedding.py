@@ -15,13 +15,16 @@ class Embeds(OpenAIServer):
     """Answers ``/v1/embeddings``: one number counts totals, the other everything else."""
 
     reply: Answer | None = None
+    more: tuple[float, ...] = ()
+    """More numbers of each vector, as another model has them."""
 
     async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not request.path.endswith("/embeddings"):
             return await super()._answer(request, reader, writer)
+        about = ("total" in text.lower() or "sum" in text.lower() for text in request.body["input"])
         data = [
-            {"index": n, "embedding": [1.0, 0.0] if "total" in text.lower() or "sum" in text.lower() else [0.0, 1.0]}
-            for n, text in enumerate(request.body["input"])
+            {"index": n, "embedding": [*((1.0, 0.0) if is_total else (0.0, 1.0)), *self.more]}
+            for n, is_total in enumerate(about)
         ]
         return await send(writer, self.reply or as_json(200, {"data": data[::-1]}))
 

@@ -33,7 +33,8 @@ def list_caches(as_json: Annotated[bool, JSON] = False) -> None:
         return
     rows = Table("cache", "holds", "entries", "at most", "lives", box=None)
     for each in caches:
-        rows.add_row(each.kind, each.holds, str(each.entries), each.most, each.lifetime)
+        entries = "no answer" if each.entries is None else str(each.entries)
+        rows.add_row(each.kind, each.holds, entries, each.most, each.lifetime)
     out().print(rows)
 
 

@@ -18,6 +18,8 @@ from telemetry import GaugeReading, Waiting
 
 QUEUE_S, QUERY_S, LETTER_S, APPROVAL_S, FREE = 300.0, 0.25, 900.0, 4 * 3_600.0, 0.1
 """From where on something is not well: as the alerts have it (``deploy/prometheus/rules.yaml``)."""
+CALLED = ("high", "critical")
+"""Tiers whose questions somebody is called for, as there."""
 
 
 def status(as_json: Annotated[bool, JSON] = False) -> None:
@@ -85,7 +87,7 @@ def of_database(numbers: dict[tuple[str, ...], float]) -> tuple[Check, ...]:
 
 def of_approvals(waiting: Sequence[Waiting]) -> Check:
     """Questions that wait for a person."""
-    late = [each for each in waiting if each.age_s > APPROVAL_S]
+    late = [each for each in waiting if each.tier in CALLED and each.age_s > APPROVAL_S]
     detail = f"{len(waiting)} wait, {len(late)} for more than {APPROVAL_S / 3_600:.0f} hours"
     return Check(name="approvals", ok=not late, detail=detail, hint=page("stuck-approvals"))
 

@@ -1,6 +1,6 @@
 """Wiring of memory: the book over the organisation's store, what it is ranked by, and who hears of runs that ended."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import cast
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Ballots, Clock
 from domain import Refused
 from memory import KINDS, Embed, ItemStore, MemoryBook, MemoryKind
-from models.clients import Embedder, ModelEndpoint
+from models.clients import ModelEndpoint, embed
 from nodes.memory.recall import Recall
 from retrieval import text_scores
 from sandbox import Store
@@ -76,10 +76,9 @@ def _embedding(settings: Settings, database: AsyncEngine, clock: Clock) -> Calla
     endpoint = ModelEndpoint(
         base_url=settings.model_base_url, model=settings.model_embedding, api_key=settings.model_api_key
     )
-    embedder: Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]] = Embedder(endpoint=endpoint)
 
     def of(org: str) -> Embed:
         name = f"{endpoint.model} {endpoint.base_url}"[:300]
-        return CachedEmbeddings(engine=database, org=org, model=name, embed=embedder, clock=clock)
+        return CachedEmbeddings(engine=database, org=org, model=name, embed=partial(embed, endpoint), clock=clock)
 
     return of

@@ -1,19 +1,23 @@
 """Caches: their lifetimes are settings, they are bounded, emptied, and tended by the maintenance loop."""
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
 
 from database import fetch_one, now, writing
-from domain import Refused
+from domain import Refused, Unavailable
 from models import Database
 from models.wrappers import StoredAnswers
 from service.auth.api_keys import KEYS
 from service.settings import Settings
+from service.wiring.application import Application
 from service.wiring.caches import KINDS, Caches
 from service.wiring.models import lifetimes_of
+from service.wiring.readings import read_database
 from service.wiring.server import keys_of
 from tests.wire.test_embedding import Embeds
 from tests.worlds.house import application
@@ -65,6 +69,56 @@ async def test_an_endpoint_that_is_away_stops_no_round(tmp_path: Path) -> None:
         answers = StoredAnswers(database=Database(engine=opened.engine.runs.engine, writing=writing))
         await answers.put("p", "{}", for_s=600, group="g", words="Fix the total")
         await Caches(application=opened).tend()
+
+
+@dataclass
+class FullStore:
+    """Environments beyond what is allowed, on an engine that may be away."""
+
+    evicted: int = 0
+    is_away: bool = False
+
+    async def evict(self) -> tuple[str, ...]:
+        self.evicted += 1
+        return ("old",)
+
+    async def count(self) -> int:
+        if self.is_away:
+            raise Unavailable("The engine does not answer.")
+        return 1
+
+
+def storing(opened: Application, environments: FullStore) -> Application:
+    """The same house with these environments."""
+    receive = opened.nodes.receive
+    set_up = replace(receive.set_up, environments=cast("Any", environments))
+    return replace(opened, nodes=replace(opened.nodes, receive=replace(receive, set_up=set_up)))
+
+
+async def test_an_endpoint_that_is_away_keeps_no_environment_on_the_disk(tmp_path: Path) -> None:
+    settings = {"model_base_url": "http://127.0.0.1:1", "model": "m", "model_cache": "similar", "model_embedding": "e"}
+    async with application(tmp_path, **settings) as opened:
+        answers = StoredAnswers(database=Database(engine=opened.engine.runs.engine, writing=writing))
+        await answers.put("p", "{}", for_s=600, group="g", words="Fix the total")
+        environments = FullStore()
+        await Caches(application=storing(opened, environments)).tend()
+        assert environments.evicted == 1
+
+
+async def test_the_list_is_there_without_an_engine_that_answers(tmp_path: Path) -> None:
+    async with application(tmp_path) as opened:
+        reports = await Caches(application=storing(opened, FullStore(is_away=True))).report()
+        assert {report.kind: report.entries for report in reports}["environments"] is None
+
+
+async def test_the_page_counts_what_the_list_counts(tmp_path: Path) -> None:
+    async with application(tmp_path) as opened:
+        answers = StoredAnswers(database=Database(engine=opened.engine.runs.engine, writing=writing))
+        await answers.put("dialect", "tools", for_s=365 * 86_400)  # of a probe: no answer
+        await answers.put("a", "{}", for_s=60)
+        read = await read_database(opened.engine.runs.engine, now())
+        entries = {each.labels["cache"]: each.amount for each in read.readings if each.name == "signoff_cache_entries"}
+        assert entries == {"answers": 1, "plans": 0}
 
 
 async def test_a_session_lives_as_long_as_the_setting_says_and_all_can_be_ended(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from domain import Refused
-from telemetry import forget_trace, read_trace
+from telemetry import forget_trace, read_trace, rewrite_trace
 from telemetry.span_files import MOST_OPEN, SpanFiles, path_of, runs_of
 
 
@@ -94,6 +94,33 @@ async def test_a_trace_can_be_forgotten(tmp_path: Path) -> None:
     assert not await forget_trace(tmp_path, "r1")
     with pytest.raises(Refused):
         await read_trace(tmp_path, "r1")
+
+
+@given(text=st.text(), torn=st.binary(max_size=20))
+async def test_a_trace_in_which_nothing_is_changed_stays_as_it_is(
+    tmp_path_factory: pytest.TempPathFactory, text: str, torn: bytes
+) -> None:
+    folder = tmp_path_factory.mktemp("traces")
+    files = SpanFiles(folder=folder)
+    files.add("r1", fact("a", said=f"\u2028{text}"))
+    with path_of(folder, "r1").open("ab") as file:
+        file.write(torn)
+    files.close()
+    before = path_of(folder, "r1").read_bytes()
+    assert not await rewrite_trace(folder, "r1", lambda line: line)
+    assert path_of(folder, "r1").read_bytes() == before
+
+
+async def test_a_line_that_is_changed_is_one_line_still(tmp_path: Path) -> None:
+    files = SpanFiles(folder=tmp_path)
+    files.add("r1", fact("a", said="Ada\u2028Ada\x85Ada"))
+    with path_of(tmp_path, "r1").open("ab") as file:
+        file.write(b'{"said": "\xc3')  # cut short in the middle of a character
+    files.close()
+    assert await rewrite_trace(tmp_path, "r1", lambda line: line.replace("Ada", "Eve"))
+    changed, torn = path_of(tmp_path, "r1").read_bytes().split(b"\n")
+    assert json.loads(changed)["said"] == "Eve\u2028Eve\x85Eve"
+    assert torn == b'{"said": "\xc3'
 
 
 def test_a_file_that_is_taken_away_is_begun_again(tmp_path: Path) -> None:

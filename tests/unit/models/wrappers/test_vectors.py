@@ -8,8 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from models import Database
 from models.clients import Embedder, ModelEndpoint
-from models.wrappers import EmbeddingSimilarity, StoredVectors
-from tests.wire.openai_answers import Received, as_json
+from models.wrappers import StoredVectors
 from tests.wire.test_embedding import Embeds
 
 DAY = 86_400.0
@@ -35,29 +34,14 @@ async def test_a_new_process_asks_for_no_vector_a_second_time(database: Database
         assert server.requests[-1].body == {"model": "f", "input": ["total"]}
 
 
-class Changing(Embeds):
-    """Has another model under the same name, whose vectors are longer, once it is told to."""
-
-    wide = False
-
-    async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.wide:
-            data = [{"index": n, "embedding": [1.0, 0.0, 0.5]} for n in range(len(request.body["input"]))]
-            self.reply = as_json(200, {"data": data})
-        await super()._answer(request, reader, writer)
-
-
-async def test_an_endpoint_that_changes_its_dimension_is_asked_for_all_of_them_anew(database: Database) -> None:
-    async with Changing(models=["e"]) as server:
-        place, store = ModelEndpoint(base_url=server.base_url, model="e"), StoredVectors(database=database)
-        before = Embedder(endpoint=place, store=store)
-        await before(["Fix the total"])
-        server.wide = True
-        assert await EmbeddingSimilarity(before).same("Correct the sum", ["Fix the total"]) == 0
-        assert await before(["Correct the sum", "Fix the total"]) == [(1.0, 0.0, 0.5)] * 2
-        assert await Embedder(endpoint=place, store=store)(["Fix the total"]) == [(1.0, 0.0, 0.5)]
-        asked = [request.body["input"] for request in server.requests]
-        assert asked == [["Fix the total"], ["Correct the sum"], ["Correct the sum", "Fix the total"]]
+async def test_a_model_that_changed_under_its_name_is_asked_for_all(database: Database) -> None:
+    async with Embeds(models=["e"]) as server:
+        place = ModelEndpoint(base_url=server.base_url, model="e")
+        first, second = (Embedder(endpoint=place, store=StoredVectors(database=database)) for _ in range(2))
+        await first(["total", "docs"])
+        server.more = (0.5,)
+        assert await first(["total", "new"]) == [(1.0, 0.0, 0.5), (0.0, 1.0, 0.5)]
+        assert await second(["docs", "total"]) == [(0.0, 1.0, 0.5), (1.0, 0.0, 0.5)], "one of each is kept"
 
 
 async def test_processes_that_embed_the_same_text_at_once_are_not_in_each_others_way(database: Database) -> None:

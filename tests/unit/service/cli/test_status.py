@@ -59,3 +59,4 @@ def test_a_question_is_late_after_four_hours() -> None:
     assert of_approvals([Waiting(tier="high", age_s=3_600)]).ok
     late = of_approvals([Waiting(tier="high", age_s=3_600), Waiting(tier="critical", age_s=5 * 3_600)])
     assert (late.ok, late.detail) == (False, "2 wait, 1 for more than 4 hours")
+    assert of_approvals([Waiting(tier="medium", age_s=5 * 3_600)]).ok, "no alert calls anybody for it"
