@@ -87,8 +87,9 @@ class Replica:
         known = await asyncio.to_thread(_read, folder)
         listed = await self.segments.of(run, max(known.number, 1))
         if known.number and (not listed or (listed[0].number, listed[0].digest) != (known.number, known.digest)):
-            # The list is another one than that which this folder knows: all of it again.
+            # The list is another one than that which this folder knows, as after a restore: all of it again, both ways.
             known = _Known()
+            await asyncio.to_thread(_write, folder, known)
             listed = await self.segments.of(run)
         missing = [each for each in listed if each.number > known.number]
         if missing:
