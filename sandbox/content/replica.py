@@ -139,6 +139,11 @@ class Replica:
         return self._turns.setdefault(run, asyncio.Lock())
 
 
+def is_replica(folder: Path) -> bool:
+    """Whether a bucket was sent what a run's folder has, or the folder was fetched from there."""
+    return (folder / STATE).exists()
+
+
 def _name(run: str, digest: str) -> str:
     return f"{plain(run)}/{digest}.tar"
 
