@@ -2,7 +2,7 @@
 
 from sandbox.content.contract import ContentBucket, ContentSegment, ContentUnavailable, SegmentList
 from sandbox.content.folder import FolderBucket
-from sandbox.content.replica import Replica
+from sandbox.content.replica import Replica, is_replica
 from sandbox.content.s3 import S3Bucket, S3Place
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "S3Bucket",
     "S3Place",
     "SegmentList",
+    "is_replica",
 ]

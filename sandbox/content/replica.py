@@ -87,8 +87,9 @@ class Replica:
         known = await asyncio.to_thread(_read, folder)
         listed = await self.segments.of(run, max(known.number, 1))
         if known.number and (not listed or (listed[0].number, listed[0].digest) != (known.number, known.digest)):
-            # The list is another one than that which this folder knows: all of it again.
+            # The list is another one than that which this folder knows, as after a restore: all of it again, both ways.
             known = _Known()
+            await asyncio.to_thread(_write, folder, known)
             listed = await self.segments.of(run)
         missing = [each for each in listed if each.number > known.number]
         if missing:
@@ -136,6 +137,11 @@ class Replica:
 
     def _turn(self, run: str) -> asyncio.Lock:
         return self._turns.setdefault(run, asyncio.Lock())
+
+
+def is_replica(folder: Path) -> bool:
+    """Whether a bucket was sent what a run's folder has, or the folder was fetched from there."""
+    return (folder / STATE).exists()
 
 
 def _name(run: str, digest: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from domain import Refused
+from sandbox.content import is_replica
 from service.backup.files import content_files, copy_file, empty_folders, hash_file, naming_errors, plain_files
 from service.backup.keys import SEALED, seal_keys
 from service.backup.manifest import MANIFEST, BackedUpFile, BackupManifest, write_manifest
@@ -79,6 +80,8 @@ async def back_up(
             await writer.add(SEALED)
         witness = settings.audit_witness or settings.home / AUDIT
         await writer.copy(witness, AUDIT, plain_files(witness))
+        # Before the rows: they must not lack objects that were sent since, and whose folder is left out for that.
+        sent = await asyncio.to_thread(_sent, settings)
         rows_at, sequences = clock(), dict[str, int]()
         if server is None:
             revision = await asyncio.to_thread(copy_databases, settings.home, partial, progress)
@@ -88,7 +91,7 @@ async def back_up(
             names = [f"{TABLES}/{path.name}" for path in await asyncio.to_thread(list, plain_files(partial / TABLES))]
         for name in names:
             await writer.add(name)
-        runs = await _copy_content(settings, writer, progress)
+        runs = await _copy_content(settings.home / STORE, sent, writer, progress)
         await writer.copy(settings.home / TRACES, TRACES, plain_files(settings.home / TRACES))
         manifest = BackupManifest(
             version=version("signoff"),
@@ -106,12 +109,20 @@ async def back_up(
     return manifest
 
 
-async def _copy_content(settings: Settings, writer: BackupWriter, progress: Callable[[str], None]) -> int:
-    """Copy the content of every run, unless a bucket has it; return of how many."""
+def _sent(settings: Settings) -> frozenset[str]:
+    """Folders of runs that are copies of what a bucket has: the rows list its objects, which are never changed."""
     store = settings.home / STORE
-    if settings.bucket:  # the rows list its objects, which are never changed; this folder is a copy of them
-        return 0
-    runs = sorted(await asyncio.to_thread(lambda: list(store.iterdir()) if store.is_dir() else []))
+    if not settings.bucket or not store.is_dir():
+        return frozenset()
+    return frozenset(folder.name for folder in store.iterdir() if is_replica(folder))
+
+
+async def _copy_content(
+    store: Path, sent: frozenset[str], writer: BackupWriter, progress: Callable[[str], None]
+) -> int:
+    """Copy the content of every run but those; return of how many."""
+    folders = sorted(await asyncio.to_thread(lambda: list(store.iterdir()) if store.is_dir() else []))
+    runs = [folder for folder in folders if folder.name not in sent]
     for number, run in enumerate(runs):
         if number % EVERY == 0:
             progress(f"content {number}/{len(runs)} runs")

@@ -39,8 +39,9 @@ class BackupManifest:
     """When its rows were read. What happened later is not in it."""
     keys: Literal["none", "sealed"]
     bucket: str = ""
-    """The bucket that has the content of runs; empty: the backup has it."""
+    """The bucket that has the content of runs that the backup has not; empty: there is none."""
     runs: int
+    """Whose content the backup has."""
     files: dict[str, BackedUpFile] = Field(default_factory=dict[str, BackedUpFile])
     folders: tuple[str, ...] = ()
     """Those that are empty."""

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import MetaData, Select, Table, and_, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,13 +22,14 @@ from domain import Refused
 from domain.identity import alike
 from service.auth.api_keys import KEYS
 from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
+from service.auth.principal import SCOPES, Role
 from service.auth.rate_limits import RATES
 from service.errors import refuse
 from service.memory.erasure import forget_in_memory
 from service.people.renaming import Renaming
-from service.runs.runs import RUNS
-from service.runs.threads import THREADS
-from service.runs.turns import TURNS
+from service.runs.runs import RUNS, Status
+from service.runs.threads import THREADS, ThreadStatus
+from service.runs.turns import TURNS, TurnStatus
 from service.storage.crons import CRONS
 from service.storage.schema import EVERY_ROOM
 from telemetry import rewrite_trace
@@ -44,6 +45,11 @@ LEFT: Final[Mapping[str, frozenset[str]]] = {
     "audit_notes": frozenset(),
 }
 """Columns that keep a name, by table; none: the whole table does."""
+_OURS: Final = (
+    *SCOPES,
+    *map(str, (*get_args(Role), *get_args(Status), *get_args(ThreadStatus), *get_args(TurnStatus))),
+)
+"""What the product itself writes where names stand, too: no row says which of both it is."""
 _PAGE: Final = 500
 """Rows that are read at once."""
 _PROOFS: Final = frozenset({"mac"})
@@ -126,8 +132,10 @@ class PersonalData:
         """Forget a person: their keys and sessions end, their crons go, and a pseudonym stands where they stood.
 
         Raises:
-            Refused: ``subject_unknown``; ``person_at_work``: a run that names them is being worked on.
+            Refused: ``subject_unknown``; ``subject_ambiguous``: other things have this name, too;
+                ``person_at_work``: a run that names them is being worked on.
         """
+        _ensure_theirs_alone(org, name)
         async with reading(self.engine) as conn:
             known = await self.audit.subjects.find(conn, org, name)
         if known is None and not await self._stands_anywhere(org, name):
@@ -153,8 +161,8 @@ class PersonalData:
         """Correct a person's name everywhere but in what was signed.
 
         Raises:
-            Refused: ``subject_unknown``, ``subject_collides``, ``person_at_work``, ``request_invalid`` for a name that
-                cannot be one.
+            Refused: ``subject_unknown``, ``subject_ambiguous``, ``subject_collides``, ``person_at_work``,
+                ``request_invalid`` for a name that cannot be one.
         """
         if not new.strip() or any(char in '"\\' or not char.isprintable() for char in new):
             raise refuse(
@@ -162,6 +170,8 @@ class PersonalData:
                 "A name has letters, and neither quotes, backslashes nor control characters.",
                 hint="Write the name as the person signs with it.",
             )
+        for name in (old, new):
+            _ensure_theirs_alone(org, name)
         if await self._is_somebody(org, new):
             raise refuse(
                 "subject_collides",
@@ -331,6 +341,20 @@ def _plain(value: Any) -> Any:
         return value.decode()
     except UnicodeDecodeError:
         return f"({len(value)} bytes)"
+
+
+def _ensure_theirs_alone(org: str, name: str) -> None:
+    """Raise where replacing a name would replace more than a person: empty columns, roles, states, the organisation."""
+    if not name.strip():
+        raise unknown(name)
+    words = [org, *_OURS]
+    if Renaming(name, f"\0{name}").value(words) is not words:
+        raise Refused(
+            f"{name!r} is also the name of this organisation, or a word of Signoff's own: no row says which.",
+            code="subject_ambiguous",
+            hint="Nothing was changed. Take their access with signoff keys revoke, and away from the members with "
+            "DELETE /v1/members/{subject}.",
+        )
 
 
 def unknown(name: str) -> Refused:

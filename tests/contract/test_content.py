@@ -227,6 +227,18 @@ class TestFaults:
         await store.push("r")
         assert len(await segments.of("r")) == 2
 
+    async def test_a_list_that_was_restored_without_a_run_gets_all_of_it_again(
+        self, segments: StoredSegments, tmp_path: Path
+    ):
+        (tmp_path / "bucket").mkdir()
+        machines = Machines(tmp_path, segments, FolderBucket(tmp_path / "bucket"))
+        store, tree = await self.begun(machines, tmp_path)
+        await segments.drop("r")
+        async with store.at_work("r"):
+            store.furnish("r", "environment:1")
+            await store.push("r")
+        assert await machines.one().files("r", tree) == await store.files("r", tree)
+
     @pytest.mark.slow
     async def test_no_bucket_no_login_no_server(self, server: S3Server, tmp_path: Path):
         (tmp_path / "x").write_bytes(b"x")

@@ -57,7 +57,7 @@ def backup(
         if manifest.keys == "none":
             err().print("The keys are not in it: keep a copy of the folder `keys`, or give --passphrase-file.")
         if manifest.bucket:
-            err().print(f"The content of runs is in the bucket {manifest.bucket}, and not in the backup.")
+            err().print(f"The content of all other runs is in the bucket {manifest.bucket}, and not in the backup.")
 
     run_async(work, as_json=as_json)
 

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from database import now
 from database.migrations import HEAD
 from domain import Refused, SignoffError
+from sandbox.content.replica import STATE
 from service.backup.backup import back_up
 from service.backup.manifest import MANIFEST, BackupManifest, digest_of, read_manifest
 from service.backup.restore import RestoredHome, restore
@@ -99,6 +100,21 @@ async def test_a_run_that_waited_is_signed_and_delivered_on_another_machine(tmp_
         assert (await opened.audit.verify("local")).flaws == ()
         assert (await opened.spans(run)).children
     assert "signoff/" in git(tmp_path / "first" / "repo", "branch", "--list", "signoff/*")
+
+
+async def test_what_a_bucket_does_not_have_yet_is_in_the_backup(tmp_path: Path) -> None:
+    run = await waiting_run(tmp_path / "first")
+    store = tmp_path / "first" / "home" / "store"
+    sent = shutil.copytree(store / f"{run}.git", store / "sent.git")
+    (sent / STATE).write_text("{}")
+    with_bucket = settings(tmp_path / "first", bucket="runs")
+    manifest = await back_up(with_bucket, tmp_path / "backup", passphrase=None, clock=now, progress=quiet)
+    assert manifest.runs == 1
+    assert names(tmp_path / "backup" / "store") == [f"{run}.git"]
+    await restored(tmp_path / "second", tmp_path / "backup", bucket="runs")
+    async with application(tmp_path / "second", {}) as opened:
+        state = await opened.engine.standing(run)
+        assert await opened.store.files(run, state.values["snapshot"].tree)
 
 
 async def test_nothing_in_a_backup_is_a_key_in_clear_or_for_others_to_read(tmp_path: Path) -> None:

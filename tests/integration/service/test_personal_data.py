@@ -151,6 +151,29 @@ async def test_who_is_at_work_is_not_forgotten_in_the_middle(service: Served) ->
     assert await places(service) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        *[(name, "subject_unknown") for name in ("", " ")],
+        *[(name, "subject_ambiguous") for name in ("local", "Local", "admin", "runs", "viewer", "paused", "success")],
+    ],
+)
+async def test_what_is_not_a_persons_alone_is_not_replaced(service: Served, name: str, code: str) -> None:
+    await world.settled(service)
+    before = await contents(service)
+    for change in (people(service).erase("local", name), people(service).rename("local", name, "somebody")):
+        with pytest.raises(Refused) as refused:
+            await change
+        assert refused.value.stable_code == code
+    assert await contents(service) == before
+
+
+async def contents(service: Served) -> dict[str, list[Any]]:
+    async with reading(service.context.database) as conn:
+        tables = [table for room in EVERY_ROOM for table in room.sorted_tables if table.name != "rates"]
+        return {table.name: [*map(tuple, await conn.execute(select(table)))] for table in tables}
+
+
 async def test_what_is_kept_is_handed_out(service: Served) -> None:
     ids = await world.settled(service)
     rows = await people(service).export("local", "ann")
