@@ -4,6 +4,7 @@ To ask before each use, as the driver's own check does, costs a trip to the serv
 that died within ``RESTED_S`` is noticed by its statement. Only who has the driver, which is an extra, may import this.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any, cast
@@ -37,10 +38,24 @@ async def ensure_alive(connection: RestedConnection) -> None:
         await checked.check_connection(connection)
 
 
+class RestedPool(AsyncConnectionPool[Any]):
+    """A pool of such connections that gives none to who was cancelled meanwhile."""
+
+    async def getconn(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109  the driver's own
+        """See the driver: its ``wait_for`` drops a cancellation that comes together with a connection, before 3.12."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        connection = await super().getconn(timeout)
+        if task is not None and task.cancelling() > before:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
+
+
 def pool_of(conninfo: str, **options: Any) -> AsyncConnectionPool[Any]:
     """A pool of such connections, to be opened by its caller; the rest as the driver's own pool takes it."""
     rested = {"connection_class": RestedConnection, "reset": rest, "check": ensure_alive}
-    pool: Any = cast("Any", AsyncConnectionPool)(conninfo=conninfo, **{**options, **rested})
+    pool: Any = cast("Any", RestedPool)(conninfo=conninfo, **{**options, **rested})
     return pool
 
 

@@ -6,6 +6,7 @@ is not in the database.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
@@ -33,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from approvals import AuditFact
 from approvals.storage import Journal
 from database import UtcDateTime, fetch_all, reading, writing
-from domain import value
+from domain import Refused, value
 from service.auth.directory import MEMBERS, ensure_apart
 from service.auth.principal import SCOPES, Principal, scopes_of
 from service.auth.tokens import KeyToken, new_token, read_token

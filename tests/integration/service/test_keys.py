@@ -54,6 +54,13 @@ async def test_not_even_a_personal_key_renews_itself_without_a_login(service: Se
     assert (ann in line["note"], new["id"] in line["note"], line["object"]) == (True, True, f"key:{ann}")
 
 
+async def test_a_login_whose_key_has_ended_is_not_among_those_that_work(service: Served) -> None:
+    keys, ann = service.context.keys, await id_of(service, "ann")
+    assert len(await keys.sessions("local", "ann")) == 1
+    await keys.revoke(ann, "local", by="ann")
+    assert await keys.sessions("local", "ann") == []
+
+
 async def test_a_person_renews_their_own_key_and_nobody_elses(service: Served) -> None:
     keys, ann = service.context.keys, await id_of(service, "ann")
     made, _ = await keys.make("local", "ben", personal=True, roles=("viewer",))

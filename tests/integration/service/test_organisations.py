@@ -40,6 +40,8 @@ from tests.worlds.served import Served
 
 CHANGES = re.compile(r"ak_live_\w+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{10,}|\d{4}-\d\d-\d\d[T ][0-9:.+Z]+|[\d.]+")
 """What is different in every answer: new ids, times, numbers."""
+OWN_DEEDS = {"GET /console/audit"}
+"""They show what the stranger did in the walk itself, in which one of the two ids is found more often."""
 ROLES = ("org_admin", "operator", "approver", "auditor")
 APP = create_app(Settings(home=Path("/nonexistent")), lambda: None, also=(add_console,))  # type: ignore[arg-type]  it is never started
 OPERATIONS = sorted(each for each in world.routes(APP) if each.partition(" ")[2] not in world.OPEN)
@@ -101,7 +103,7 @@ class Stranger:
             self.told.append(f"{operation} got the {kind}: {status} {text[:300]}")
         link = kind == "link" and request["url"].startswith("/a/")  # it is signed: who has one may see the login
         starts = request["method"] == "POST" and "/runs" in request["url"]  # with an Idempotency-Key
-        if claims or link or not (starts or ID in str({**request, "headers": {}})):
+        if claims or link or operation in OWN_DEEDS or not (starts or ID in str({**request, "headers": {}})):
             return
         if (status, text) != (other := self.ask(request, nobodys, mine)):
             self.told.append(f"{request} {kind}: {status} {text[:500]}\n  but {other[0]} {other[1][:500]}")
