@@ -24,6 +24,7 @@ PAGES = (
     "/runs",
     "/start",
     "/models",
+    "/memory",
     "/policy?command=rm+-rf+/",
     "/people",
     "/audit?verify=true",

@@ -11,7 +11,7 @@ from tests.worlds.asking import paused
 from tests.worlds.console import at_the_console, text_of
 from tests.worlds.served import Served
 
-PLACES = ("/", "/runs", "/models", "/people", "/policy", "/audit", "/operation", "/me", "/start")
+PLACES = ("/", "/runs", "/models", "/memory", "/people", "/policy", "/audit", "/operation", "/me", "/start")
 
 
 async def test_everybody_sees_the_places_that_their_roles_give(service: Served) -> None:
