@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -12,8 +12,10 @@ from typing import Any, Literal, get_args
 from domain import Refused
 from models.routing import Catalogue
 from models.wrappers import Decisions, GroupBy, RoutingDecision, UsageReport, UsageTotal, report
+from service.runs.runs import Runs
 
-BYS: tuple[GroupBy, ...] = get_args(GroupBy)
+By = GroupBy | Literal["repository"]
+BYS: tuple[By, ...] = (*get_args(GroupBy), "repository")
 Format = Literal["json", "csv"]
 COLUMNS: tuple[str, ...] = (
     "name",
@@ -65,24 +67,45 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
     return moment
 
 
-def grouped(by: str) -> GroupBy:
+def grouped(by: str) -> By:
     """Check what usage is summed up by. Raises ``option_invalid``."""
-    if by in BYS:
-        return by
+    if (known := next((each for each in BYS if each == by), None)) is not None:
+        return known
     raise Refused(f"Usage is not summed up by {by!r}.", code="option_invalid", hint=f"Use one of: {', '.join(BYS)}.")
 
 
 async def used(
-    decisions: Decisions, catalogue: Catalogue, org: str | None, *, by: GroupBy, during: Period, run: str | None = None
+    decisions: Decisions,
+    runs: Runs,
+    catalogue: Catalogue,
+    org: str | None,
+    *,
+    by: By,
+    during: Period,
+    run: str | None = None,
 ) -> UsageReport:
     """Sum up, and compare with having asked the premium model every time."""
-    rows = await decisions.usage(org, by=by, since=during.since, until=during.until, run=run)
+    group: GroupBy = "run" if by == "repository" else by
+    rows = await decisions.usage(org, by=group, since=during.since, until=during.until, run=run)
+    if by == "repository":
+        # A call knows its run and not the repository; what was asked for no run, or for one that is gone, has none.
+        repositories = await runs.repositories([each.name for each in rows if each.name], org=org)
+        rows = merged([replace(each, name=repositories.get(each.name, "")) for each in rows])
     return report(rows, catalogue.premium)
 
 
-def document(
-    summary: UsageReport, catalogue: Catalogue, *, by: GroupBy, during: Period, org: str | None
-) -> dict[str, Any]:
+def merged(totals: Sequence[UsageTotal]) -> list[UsageTotal]:
+    """Totals of the same name as one, the most called first."""
+    sums: dict[str, UsageTotal] = {}
+    numbers = [each.name for each in fields(UsageTotal) if each.name != "name"]
+    for total in totals:
+        before = sums.get(total.name, UsageTotal(name=total.name))
+        added = {name: getattr(before, name) + getattr(total, name) for name in numbers}
+        sums[total.name] = UsageTotal(name=total.name, **added)
+    return sorted(sums.values(), key=lambda each: (-each.calls, each.name))
+
+
+def document(summary: UsageReport, catalogue: Catalogue, *, by: By, during: Period, org: str | None) -> dict[str, Any]:
     """Usage as JSON; money as text, so that nothing is rounded."""
     return {
         "by": by,

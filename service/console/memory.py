@@ -1,11 +1,10 @@
-"""Pages of memory: what runs left for later ones, found by filters, seen with where it comes from, corrected, pinned,
-forgotten and exported.
+"""Pages of memory: what runs left for later ones, found, seen with its source, corrected, pinned, forgotten, exported.
 
 The rights are those of ``/v1/memory``: words that steer everybody's runs are for administrators to write.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response

@@ -90,8 +90,9 @@ async def me(who: ReadsRuns) -> Response:
     """One's own page: what waits, what it cost, who is told of what, and the logins that work."""
     application = who.at.application
     during = usage.period("30d", None, now=application.board.now())
-    used = await usage.used(application.decisions, application.catalogue, who.org, by="user", during=during)
-    rows = usage.document(used, application.catalogue, by="user", during=during, org=who.org)["rows"]
+    runs, catalogue = application.engine.runs, application.catalogue
+    used = await usage.used(application.decisions, runs, catalogue, who.org, by="user", during=during)
+    rows = usage.document(used, catalogue, by="user", during=during, org=who.org)["rows"]
     subscriptions = application.connections.subscriptions.all
     return page(
         who,
@@ -102,7 +103,7 @@ async def me(who: ReadsRuns) -> Response:
         cost=next((row for row in rows if row["name"] == who.principal.subject), None),
         told=[each for each in subscriptions if not each.orgs or who.org in each.orgs],
         sessions=await who.at.keys.sessions(who.org, who.principal.subject),
-        standing=who.principal.standing or application.catalogue.entitlement_of(who.org, who.principal.subject).name,
+        standing=who.principal.standing or catalogue.entitlement_of(who.org, who.principal.subject).name,
     )
 
 

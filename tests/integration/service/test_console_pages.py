@@ -1,9 +1,13 @@
 """The console's other pages: models, policy, audit, keys and people, operation, and one's own."""
 
 import re
+from decimal import Decimal
 
 from sqlalchemy import update
 
+from database import now
+from domain import Task
+from models.wrappers import RoutingDecision
 from service.runs.turns import TURNS
 from tests.integration.service.test_console import person, question
 from tests.integration.service.test_console_runs import rests, started
@@ -97,6 +101,46 @@ async def test_ones_own_page_has_what_waits_and_ends_ones_own_logins_only(servic
     await bob.send("/me", "/me", session=of_bob.id)
     await bob.see("/", 303)
     await ann.see("/me")
+
+
+async def test_cost_and_saving_are_summed_up_by_repository_tier_and_person(service: Served) -> None:
+    application = service.context.application
+    for run, repo in enumerate(("/srv/shop", "https://ann:pass@git.example/api", "/srv/shop")):
+        made = await application.engine.create(Task(text="x", repo="/nowhere", accept="true", requester="ann"))
+        await application.engine.runs.retask(made.id, Task(text="x", repo=repo, requester="ann"))
+        for user, tier in (("ann", "small"), ("bob", "large")):
+            await application.decisions.record(
+                RoutingDecision(
+                    at=now(),
+                    org="local",
+                    run=made.id,
+                    user=user,
+                    tier=tier,
+                    choice="m",
+                    tokens_in=1_000,
+                    cost=Decimal(run + 1) / 1_000,
+                )
+            )
+    # What was asked for a run that is gone, or for none, has no repository; and it is in the sum.
+    for run in ("gone", ""):
+        await application.decisions.record(RoutingDecision(at=now(), org="local", run=run, choice="m"))
+    await application.decisions.record(RoutingDecision(at=now(), org="other", run="gone", choice="m"))
+    console = await at_the_console(service)
+    page = text_of(await console.see("/models", by="repository"))
+    assert re.search(r"/srv/shop 4 0 0 4,000 0 0\.008 [\d.-]+ ", page), page
+    assert re.search(r"https://git.example/api 2 0 0 2,000 0 0\.004 ", page), page
+    assert "pass" not in page
+    assert re.search(r"– 2 0 0 0 0 0 0 0", page), page
+    assert re.search(r"all 8 0 0 6,000 0 0\.012 ", page), page
+    assert re.search(r"large 3 .* small 3 ", text_of(await console.see("/models", by="tier")))
+    assert re.search(r"ann 3 .* bob 3 ", text_of(await console.see("/models", by="user")))
+    async with service.http() as http:
+        rows = (await http.get("/v1/usage", params={"by": "repository"})).json()["rows"]
+    assert [(row["name"], row["calls"]) for row in rows] == [
+        ("/srv/shop", 4),
+        ("", 2),
+        ("https://git.example/api", 2),
+    ]
 
 
 async def test_models_are_summed_up_by_what_one_chooses(service: Served) -> None:
