@@ -69,8 +69,8 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
 
 def grouped(by: str) -> By:
     """Check what usage is summed up by. Raises ``option_invalid``."""
-    if (known := next((each for each in BYS if each == by), None)) is not None:
-        return known
+    if by in BYS:
+        return by
     raise Refused(f"Usage is not summed up by {by!r}.", code="option_invalid", hint=f"Use one of: {', '.join(BYS)}.")
 
 

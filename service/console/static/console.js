@@ -68,6 +68,11 @@
     rows()[current]?.classList.add("current");
   });
 
+  /* A drawing that is drawn anew stays where it was scrolled to. */
+  let drawn = 0;
+  document.addEventListener("htmx:beforeSwap", (event) => { drawn = $(".dag")?.scrollLeft || drawn; });
+  document.addEventListener("htmx:afterSwap", () => { const plan = $(".dag"); if (plan) plan.scrollLeft = drawn; });
+
   /* A server that is away, or slow. */
   const lost = $("#link-lost"), slow = $("#slow");
   const away = (is) => { if (lost) lost.hidden = !is; };
