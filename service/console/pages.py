@@ -75,6 +75,7 @@ DONE = {
     "removed": "This member's roles are taken away.",
     "ended": "That login has ended.",
     "forgotten": "It is forgotten.",
+    "chosen": "You are told as you chose.",
     "kept": "It is kept, and pinned.",
     "corrected": "The words are yours now.",
     "pinned": "It is pinned.",

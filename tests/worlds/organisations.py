@@ -177,7 +177,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "POST /console/runs/{run_id}": ("say", "stop", "kill", "resume", "fork"),
     "POST /console/people": ("rotate", "revoke", "remove"),
     "POST /console/operation": ("retry", "cancel"),
-    "POST /console/me": ("",),
+    "POST /console/me": ("", "notices"),
     "POST /console/memory": ("",),
     "POST /console/memory/{memory_id}": ("edit", "pin", "unpin", "forget"),
     "POST /console/start": ("",),
