@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -39,6 +40,9 @@ FORKED = Plan(
 
 @dataclass(frozen=True, slots=True)
 class Receives:
+    set_up: Any = field(default_factory=lambda: SimpleNamespace(environments=None))
+    """Nothing is built here."""
+
     async def __call__(self, state: ReceiveInput) -> Answer:
         return {"task": state["task"], "expert": "code_general", "spent": Spent(), "round": 0}
 

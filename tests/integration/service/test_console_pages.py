@@ -10,7 +10,7 @@ from domain import Task
 from models.wrappers import RoutingDecision
 from service.runs.turns import TURNS
 from tests.integration.service.test_console import person, question
-from tests.integration.service.test_console_runs import rests, started
+from tests.integration.service.test_console_runs import heard, rests, started
 from tests.worlds.asking import paused
 from tests.worlds.console import at_the_console, text_of
 from tests.worlds.served import Served
@@ -88,6 +88,32 @@ async def test_an_operator_does_a_dead_job_again(service: Served) -> None:
     await rests(service, run)
     assert (await service.context.turns.of(run))[0].status == "success"
     await console.send("/operation", "/operation", 409, do="retry", job=job)
+
+
+async def test_an_operator_sees_leases_caches_and_how_the_installation_stands(service: Served) -> None:
+    console = await at_the_console(service)
+    run = await started(console, "slow nothing")
+    async with heard(console, run) as events:
+        async for _, _, data in events:
+            if "→ execute" in data:
+                break
+    page = await console.see("/operation")
+    assert re.search(rf"Leases .*{run[:8]} running .* in \d", text_of(page))
+    assert 'hx-get="/console/operation/machine"' in page
+    service.gate.set()
+    await rests(service, run)
+    assert "Nobody works on anything" in await console.see("/operation")
+    service.context.application.metrics._add("signoff_cache_requests", 3, cache="plans", outcome="hit")
+    service.context.application.metrics._add("signoff_cache_requests", 1, cache="plans", outcome="miss")
+    machine = text_of(await console.see("/operation/machine"))
+    assert re.search(r"queue yes 0 wait, 0 work", machine)
+    assert re.search(r"plans plans, for the same wish in other words 0 .* 60 minutes 3 of 4 \(75 %\)", machine)
+    assert re.search(r"sessions logins \d+ .* not asked yet", machine)
+    key, _ = await service.context.keys.make("other", "eve", roles=("operator",), personal=True)
+    _, session = await service.context.keys.log_in(key, roles=())
+    eve = await at_the_console(service, session)
+    await eve.see("/operation/machine", 403)
+    assert "How the machine stands" not in await eve.see("/operation")
 
 
 async def test_ones_own_page_has_what_waits_and_ends_ones_own_logins_only(service: Served) -> None:
