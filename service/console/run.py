@@ -46,8 +46,8 @@ async def standing_of(who: ConsoleVisitor, run_id: str) -> RunState:
 
 async def change_of(who: ConsoleVisitor, run: str) -> Change:
     """What a run changed so far, as people read it."""
-    answer = await results.diff(who.principal, who.at, run, readable=True)
-    return await asyncio.to_thread(read_diff, bytes(answer.body).decode(errors="replace"))
+    text = await results.diff_text(who.principal, who.at, run, readable=True)
+    return await asyncio.to_thread(read_diff, text)
 
 
 async def stands(who: ConsoleVisitor, standing: RunState) -> dict[str, Any]:
@@ -112,7 +112,8 @@ async def show(who: ReadsRuns, run_id: str, view: str = "unified") -> Response:
 async def _page(who: ConsoleVisitor, standing: RunState, view: str = "", error: SignoffError | None = None) -> Response:
     run = standing.run
     entries, earlier = await Timeline(at=who.at, thread=run.id, org=who.org).newest()
-    return page(
+    return await asyncio.to_thread(  # a change of thousands of lines takes a while to be written
+        page,
         who,
         "run.html",
         title=f"Run {run.id[:8]}: {run.status.replace('_', ' ')}",
@@ -148,7 +149,8 @@ async def _steps(who: ConsoleVisitor, run: Run) -> list[Moment]:
 async def outcome(who: ReadsRuns, run_id: str, view: str = "") -> Response:
     """What it came to, looked at again."""
     standing = await standing_of(who, run_id)
-    return part(who, "outcome.html", run=standing.run, **await _outcome(who, standing, view))
+    told = await _outcome(who, standing, view)
+    return await asyncio.to_thread(part, who, "outcome.html", run=standing.run, **told)
 
 
 @router.get("/{run_id}/actions")
@@ -201,7 +203,7 @@ async def diff_of_file(
 ) -> Response:
     """The rows of one file of the change."""
     run = await who.at.run_of(run_id, who.org)
-    return file_part(who, await change_of(who, run.id), file, first, f"{PATH}/runs/{run.id}", view)
+    return await file_part(who, await change_of(who, run.id), file, first, f"{PATH}/runs/{run.id}", view)
 
 
 @router.get("/{run_id}/patch")

@@ -1,4 +1,4 @@
-"""Who is told: the channels by which a person hears of actions that went ahead by policy."""
+"""Who is told of what went ahead by policy, by which channel; and an index by which the newest runs are listed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.execute("CREATE INDEX IF NOT EXISTS ix_runs_newest ON runs (org, created_at, id)")
     # A file that recorded no revision got its missing tables before.
     if not op.get_context().as_sql and sa.inspect(op.get_bind()).has_table("notices"):
         return
@@ -26,3 +27,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("notices")
+    op.drop_index("ix_runs_newest", "runs")
