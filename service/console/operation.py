@@ -82,14 +82,15 @@ async def machine(who: WritesRuns) -> Response:
         async with asyncio.timeout(ENGINE_S):
             containers = await docker.held() if docker is not None else ()
     asked = application.metrics.cache_requests()
-    return part(
-        who,
-        "machine.html",
-        health=health,
-        caches=[(each, asked.get(each.kind, {"hit": 0, "miss": 0})) for each in caches],
-        docker=docker is not None,
-        containers=containers,
-    )
+    told = {
+        "health": health,
+        "caches": [(each, asked.get(each.kind, {"hit": 0, "miss": 0})) for each in caches],
+        "docker": docker is not None,
+        "containers": containers,
+    }
+    if who.request.headers.get("hx-request") == "true":
+        return part(who, "machine.html", **told)
+    return page(who, "machine_page.html", title="The machine", here="operation", **told)
 
 
 @router.post("/operation")
