@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import get_args
+from typing import Any, get_args
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -82,7 +82,7 @@ async def machine(who: WritesRuns) -> Response:
         async with asyncio.timeout(ENGINE_S):
             containers = await docker.held() if docker is not None else ()
     asked = application.metrics.cache_requests()
-    told = {
+    told: dict[str, Any] = {
         "health": health,
         "caches": [(each, asked.get(each.kind, {"hit": 0, "miss": 0})) for each in caches],
         "docker": docker is not None,

@@ -139,7 +139,8 @@ async def _choose(who: ConsoleVisitor, form: Form) -> Response:
     for channel, whose in zip(form.all("channel"), form.all("whose"), strict=False):
         if channel not in known or whose not in {"", *WHOSE}:
             raise refuse("request_invalid", "There is no such channel here.", hint="Load the page again.")
-        if (chosen := next((each for each in WHOSE if each == whose), None)) is not None:
-            choices[channel] = chosen
+        for known_whose in WHOSE:
+            if whose == known_whose:
+                choices[channel] = known_whose
     await Notices(engine=who.at.database).choose(who.org, who.principal.subject, choices)
     return to(f"{PATH}/me", "chosen")
