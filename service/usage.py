@@ -3,16 +3,21 @@
 import csv
 import hashlib
 import io
+import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
+from sqlalchemy import select
+
+from database import fetch_all
 from domain import Refused
+from domain.identity import split_credential
 from models.routing import Catalogue
 from models.wrappers import Decisions, GroupBy, RoutingDecision, UsageReport, UsageTotal, report
-from service.runs.runs import Runs
+from service.runs.runs import RUNS, Runs
 
 By = GroupBy | Literal["repository"]
 BYS: tuple[By, ...] = (*get_args(GroupBy), "repository")
@@ -30,6 +35,8 @@ COLUMNS: tuple[str, ...] = (
     "premium_cost",
     "saved",
 )
+ASKED_AT_ONCE = 500
+"""Ids in one statement: databases bound the number of parameters."""
 METERS = ("signoff_tokens_in", "signoff_tokens_out", "signoff_model_calls")
 
 
@@ -89,9 +96,20 @@ async def used(
     rows = await decisions.usage(org, by=group, since=during.since, until=during.until, run=run)
     if by == "repository":
         # A call knows its run and not the repository; what was asked for no run, or for one that is gone, has none.
-        repositories = await runs.repositories([each.name for each in rows if each.name], org=org)
+        repositories = await repositories_of(runs, [each.name for each in rows if each.name], org)
         rows = merged([replace(each, name=repositories.get(each.name, "")) for each in rows])
     return report(rows, catalogue.premium)
+
+
+async def repositories_of(runs: Runs, ids: Sequence[str], org: str | None) -> dict[str, str]:
+    """The repository of each of these runs that is still here; ``org`` None: of any organisation."""
+    repositories: dict[str, str] = {}
+    whose = () if org is None else (RUNS.c.org == org,)
+    for first in range(0, len(ids), ASKED_AT_ONCE):
+        query = select(RUNS.c.id, RUNS.c.task).where(RUNS.c.id.in_(ids[first : first + ASKED_AT_ONCE]), *whose)
+        rows = await fetch_all(runs.engine, query, {})
+        repositories |= {row["id"]: split_credential(json.loads(row["task"])["repo"])[0] for row in rows}
+    return repositories
 
 
 def merged(totals: Sequence[UsageTotal]) -> list[UsageTotal]:

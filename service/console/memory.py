@@ -14,7 +14,7 @@ from domain import SignoffError
 from memory import MOST_TEXT, Memory
 from service.api.memory import routes
 from service.console.pages import HEADERS, PageRoute, page, to
-from service.console.session import PATH, ConsoleVisitor, Form, ReadsRuns, Sent
+from service.console.session import PATH, ConsoleVisitor, ReadsRuns, Sent
 from service.errors import refuse
 from service.wiring.coding.memory import shown_kinds
 
@@ -151,26 +151,21 @@ async def _show(who: ConsoleVisitor, memory_id: str, error: SignoffError | None 
 async def change(who: ReadsRuns, form: Sent, memory_id: str) -> Response:
     """Correct its words, pin it, let it go, or forget it. Each is a line in the audit."""
     memory = await who.at.application.memory.get(who.org, memory_id)
+    changes, person, here = who.at.application.memory_changes, who.principal.subject, f"{PATH}/memory/{memory.id}"
     try:
-        return to(*await _changed(who, form, memory))
+        do = form.text("do")
+        who.principal.need("runs:write" if do == "forget" else "admin")
+        match do:
+            case "edit":
+                await changes.edit(who.org, memory.id, form.text("text"), person=person)
+                return to(here, "corrected")
+            case "pin" | "unpin":
+                await changes.pin(who.org, memory.id, pinned=do == "pin", person=person)
+                return to(here, "pinned" if do == "pin" else "unpinned")
+            case "forget":
+                await changes.forget(who.org, memory.id, person=person)
+                return to(f"{PATH}/memory", "forgotten")
+            case _:
+                raise refuse("request_invalid", "This form asks for nothing that there is.")
     except SignoffError as no:
         return await _show(who, memory.id, no, form.text("text"))
-
-
-async def _changed(who: ConsoleVisitor, form: Form, memory: Memory) -> tuple[str, str]:
-    """Where to look next, and what was done."""
-    changes, person, here = who.at.application.memory_changes, who.principal.subject, f"{PATH}/memory/{memory.id}"
-    do = form.text("do")
-    who.principal.need("runs:write" if do == "forget" else "admin")
-    match do:
-        case "edit":
-            await changes.edit(who.org, memory.id, form.text("text"), person=person)
-            return here, "corrected"
-        case "pin" | "unpin":
-            await changes.pin(who.org, memory.id, pinned=do == "pin", person=person)
-            return here, "pinned" if do == "pin" else "unpinned"
-        case "forget":
-            await changes.forget(who.org, memory.id, person=person)
-            return f"{PATH}/memory", "forgotten"
-        case _:
-            raise refuse("request_invalid", "This form asks for nothing that there is.")

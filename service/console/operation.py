@@ -1,7 +1,6 @@
 """Page for operators: the queue and its dead letters, who works on what, what is warm, and how long things are kept."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, get_args
 
@@ -15,7 +14,7 @@ from service.console.session import PATH, ConsoleVisitor, Sent, WritesRuns
 from service.errors import refuse
 from service.queue.jobs import State, TurnJobs
 from service.retention import KEPT
-from service.runs.runs import RUNS, Run
+from service.runs.runs import RUNS
 from service.wiring.caches import Caches
 from service.wiring.readings import ENGINE_S, checks
 from service.wiring.sandboxes import docker_of
@@ -36,6 +35,7 @@ async def _operation(who: ConsoleVisitor, state: str = "", error: SignoffError |
     own = who.org == who.at.settings.org
     buckets = who.at.application.pool.by_spec if own else ()
     settings = who.at.settings
+    held = await who.at.application.engine.runs.list(org=who.org, limit=200, where=[RUNS.c.owner.is_not(None)])
     return page(
         who,
         "operation.html",
@@ -48,7 +48,7 @@ async def _operation(who: ConsoleVisitor, state: str = "", error: SignoffError |
         dead=len(await jobs.list(who.org, state="dead", limit=1_000)),
         engine=who.at.dispatch.name,
         started_at=who.at.started_at,
-        leases=await _leases(who),
+        leases=sorted(held, key=lambda each: (each.lease_until or each.updated_at, each.id)),
         own=own,
         pool=who.at.application.pool.counts,
         buckets=buckets,
@@ -61,12 +61,6 @@ async def _operation(who: ConsoleVisitor, state: str = "", error: SignoffError |
         ),
         kept=KEPT,
     )
-
-
-async def _leases(who: ConsoleVisitor) -> Sequence[Run]:
-    """Runs of the organisation that some process holds, those that end first before the others."""
-    held = await who.at.application.engine.runs.list(org=who.org, limit=200, where=[RUNS.c.owner.is_not(None)])
-    return sorted(held, key=lambda each: (each.lease_until or each.updated_at, each.id))
 
 
 @router.get("/operation/machine")

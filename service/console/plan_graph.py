@@ -131,7 +131,7 @@ def plan_graph(plan: Plan) -> PlanGraph:
 @lru_cache(maxsize=200)
 def layered(steps: tuple[tuple[str, tuple[str, ...]], ...]) -> PlanGraph:
     """Place steps (id, and ids of those that it needs), also what stands in a circle or needs what there is not."""
-    layers = _layers(steps)
+    layers = waves(steps)
     level = {id_: number for number, ids in enumerate(layers) for id_ in ids}
     needs = reduced({id_: [n for n in dict.fromkeys(own) if level.get(n, 99_999) < level[id_]] for id_, own in steps})
     columns = [[_Place(id_, HEIGHT) for id_ in ids] for ids in layers]
@@ -160,7 +160,7 @@ def layered(steps: tuple[tuple[str, tuple[str, ...]], ...]) -> PlanGraph:
     return PlanGraph(placed, lines, at[-1] + WIDTH + MARGIN, height + 2 * MARGIN)
 
 
-def _layers(steps: Sequence[tuple[str, Sequence[str]]]) -> list[list[str]]:
+def waves(steps: Sequence[tuple[str, Sequence[str]]]) -> list[list[str]]:
     """Each step behind the last of its needs; what no wave reaches stands in a circle, and comes last."""
     known, layers = {id_ for id_, _ in steps}, list[list[str]]()
     left = {id_: {need for need in needs if need in known} for id_, needs in steps}

@@ -8,7 +8,6 @@ An owner is named so that its death is noticed at once on the same machine (``se
 the name says nothing, a lease simply runs out.
 """
 
-import json
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,9 +55,6 @@ Status = Literal[
 ]
 """``interrupted``: a ballot is open. ``paused_budget``: a budget is spent. ``paused``: anything else to go on from."""
 FINAL: frozenset[Status] = frozenset({"delivered", "nothing_to_do", "rejected", "failed", "cancelled"})
-
-ASKED_AT_ONCE = 500
-"""Ids in one statement: databases bound the number of parameters."""
 
 RUNS = Table(
     "runs",
@@ -237,16 +233,6 @@ class Runs:
         query = query.where(_R.status == status) if status else query
         async with reading(self.engine) as connection:
             return [run_of(row) for row in (await connection.execute(query)).mappings()]
-
-    async def repositories(self, ids: Sequence[str], *, org: str | None) -> dict[str, str]:
-        """The repository of each of these runs that is still here; ``org`` None: of any organisation."""
-        repositories: dict[str, str] = {}
-        whose = () if org is None else (_R.org == org,)
-        for first in range(0, len(ids), ASKED_AT_ONCE):
-            query = select(_R.id, _R.task).where(_R.id.in_(ids[first : first + ASKED_AT_ONCE]), *whose)
-            rows = await fetch_all(self.engine, query, {})
-            repositories |= {row["id"]: split_credential(json.loads(row["task"])["repo"])[0] for row in rows}
-        return repositories
 
     async def claim(
         self,

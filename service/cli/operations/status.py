@@ -17,12 +17,16 @@ from service.wiring.readings import checks
 def status(as_json: Annotated[bool, JSON] = False) -> None:
     """Show how the installation stands: database, queue, letters, approvals, Docker, disk.
 
+    The console of a server shows the same to operators, with caches and leases, on its page Operation.
+
     Exit status 0: all is well. 1: something is not; each line names the page of docs/runbooks/ that says what to do.
 
     Examples:
       signoff status
 
       signoff status --json
+
+      signoff status --json | jq '.checks[] | select(.ok == false)'
     """
 
     async def work() -> tuple[Check, ...]:

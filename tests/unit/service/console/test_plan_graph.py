@@ -11,7 +11,7 @@ from domain import Plan, Task
 from domain.team import Team, TeamWorker
 from domain.work import Step
 from service.console.pages import rendered
-from service.console.plan_graph import HEIGHT, WIDTH, layered, plan_graph, reduced, states_of
+from service.console.plan_graph import HEIGHT, WIDTH, layered, plan_graph, reduced, states_of, waves
 from service.runs.runs import Run
 
 Steps = tuple[tuple[str, tuple[str, ...]], ...]
@@ -70,6 +70,11 @@ def test_what_is_left_out_follows_from_what_is_drawn(steps: Steps) -> None:
     assert reached(fewer) == reached(all_needs)
     drawn = {(each.after, each.before) for each in layered(steps).needs}
     assert drawn == {(id_, need) for id_, own in fewer.items() for need in own}
+
+
+def test_a_step_comes_in_the_wave_behind_the_last_of_its_needs() -> None:
+    assert waves((("d", ("b", "c")), ("b", ("a",)), ("c", ()), ("a", ()))) == [["c", "a"], ["b"], ["d"]]
+    assert waves((("a", ()), ("x", ("y",)), ("y", ("x",)))) == [["a"], ["x", "y"]]
 
 
 def test_circles_and_needs_of_nothing_are_drawn_too() -> None:
