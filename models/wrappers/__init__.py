@@ -3,7 +3,17 @@
 from models.wrappers.cache import Cached, MemoryAnswers, Similarity, StoredAnswers
 from models.wrappers.context_window import ContextWindow
 from models.wrappers.instrumented import Instrumented
-from models.wrappers.limits import Budgeted, BudgetLedger, MemoryCounters, Quota, StoredCounters, StoredLedger
+from models.wrappers.limits import (
+    Amount,
+    Budgeted,
+    BudgetLedger,
+    Hold,
+    Ledger,
+    MemoryCounters,
+    Quota,
+    StoredCounters,
+    StoredLedger,
+)
 from models.wrappers.outcomes import RunOutcome, StoredOutcomes
 from models.wrappers.resilience import CircuitBreaker, Fallback, Retry
 from models.wrappers.similarity import EmbeddingSimilarity, WordSimilarity
@@ -22,6 +32,7 @@ from models.wrappers.usage_log import (
 from models.wrappers.vectors import StoredVectors
 
 __all__ = [
+    "Amount",
     "BudgetLedger",
     "Budgeted",
     "Cached",
@@ -32,7 +43,9 @@ __all__ = [
     "EmbeddingSimilarity",
     "Fallback",
     "GroupBy",
+    "Hold",
     "Instrumented",
+    "Ledger",
     "MemoryAnswers",
     "MemoryCounters",
     "MemoryDecisions",
