@@ -156,12 +156,12 @@ class PlanMetering:
             id_ = f"{month.month} {uuid4().hex}"
             try:
                 self._ensure(month, "requests", used=before["requests"])
-                self._ensure(month, "tokens", used=before["tokens"] + held, more=tokens)
+                self._ensure(month, "tokens", used=before["tokens"], held=held, more=tokens)
             except PlanExhausted as error:
                 refused = error
                 # What is left is less than a question could use: no count comes to the end itself.
                 limit = month.current.plan.limit("tokens")
-                if limit.hard is not None and before["tokens"] + held + tokens > limit.hard:
+                if limit.hard is not None and before["tokens"] + tokens > limit.hard:
                     await self._reached(conn, month, "tokens", "hard", used=before["tokens"])
             else:
                 row = {"id": id_, "org": org, "tokens": tokens, "until": now.timestamp() + hold_s}
@@ -219,9 +219,9 @@ class PlanMetering:
         people = (await conn.execute(holders.union(members))).scalars().all()
         return {*map(str, people), *(self.named if org == self.home_org else ())}
 
-    def _ensure(self, at: PlanMonth, meter: Meter, *, used: int, more: int = 1) -> None:
+    def _ensure(self, at: PlanMonth, meter: Meter, *, used: int, held: int = 0, more: int = 1) -> None:
         most, plan = at.current.plan.limit(meter).hard, at.current.name
-        if most is None or used + more <= most:
+        if most is None or used + held + more <= most:
             return
         upgrade = f" {self.file.upgrade}" if self.file.upgrade else ""
         if meter == "seats":
@@ -232,6 +232,7 @@ class PlanMetering:
             )
         renews_at = renews(at.month)
         needs = f"; the next question could use {more:,}" if used < most else ""
+        needs += f", and {held:,} are set aside for others" if held and needs else ""
         raise PlanExhausted(
             f"{at.org} has used {used:,} of {most:,} {meter} of the plan {plan} this month{needs}.",
             code="plan_limit_reached",

@@ -22,7 +22,9 @@ from service.plans.tables import PLAN_NOTICES
 async def insert_once(conn: AsyncConnection, table: Table, row: dict[str, Any]) -> bool:
     """Write a row unless one of its key is there; whether it was written."""
     insert = insert_sqlite if conn.dialect.name == "sqlite" else insert_postgres
-    return (await conn.execute(insert(table).values(**row).on_conflict_do_nothing())).rowcount == 1
+    first = next(iter(table.primary_key))
+    written = insert(table).values(**row).on_conflict_do_nothing().returning(first)
+    return (await conn.execute(written)).first() is not None
 
 
 @value
