@@ -3,17 +3,7 @@
 from models.wrappers.cache import Cached, MemoryAnswers, Similarity, StoredAnswers
 from models.wrappers.context_window import ContextWindow
 from models.wrappers.instrumented import Instrumented
-from models.wrappers.limits import (
-    Amount,
-    Budgeted,
-    BudgetLedger,
-    Hold,
-    Ledger,
-    MemoryCounters,
-    Quota,
-    StoredCounters,
-    StoredLedger,
-)
+from models.wrappers.limits import Budgeted, BudgetLedger, MemoryCounters, Quota, StoredCounters, StoredLedger
 from models.wrappers.outcomes import RunOutcome, StoredOutcomes
 from models.wrappers.resilience import CircuitBreaker, Fallback, Retry
 from models.wrappers.similarity import EmbeddingSimilarity, WordSimilarity
@@ -32,7 +22,6 @@ from models.wrappers.usage_log import (
 from models.wrappers.vectors import StoredVectors
 
 __all__ = [
-    "Amount",
     "BudgetLedger",
     "Budgeted",
     "Cached",
@@ -43,9 +32,7 @@ __all__ = [
     "EmbeddingSimilarity",
     "Fallback",
     "GroupBy",
-    "Hold",
     "Instrumented",
-    "Ledger",
     "MemoryAnswers",
     "MemoryCounters",
     "MemoryDecisions",

@@ -34,6 +34,8 @@ from service.mcp.http import McpResponse, open_mcp
 from service.settings import Settings
 from service.wiring.server import ServerContext
 
+EXPOSED = ("content-location", "location", "etag", "x-request-id", "retry-after", "x-pagination-next", "x-signoff-plan")
+"""Headers of answers that pages of other origins may read."""
 Opening = Callable[[], AbstractAsyncContextManager[ServerContext]]
 
 
@@ -71,13 +73,7 @@ def create_app(settings: Settings, opening: Opening, *, also: Sequence[Callable[
         plans,
     ):
         app.include_router(part.router)
-    for router in (
-        approvals.webhooks_router,
-        plans.hooks_router,
-        results.resuming_router,
-        operations.jobs_router,
-        operations.usage_router,
-    ):
+    for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)
     app.add_api_route("/mcp", mcp, methods=["GET", "POST", "DELETE"], include_in_schema=False)
     app.add_api_route("/a2a", a2a, methods=["POST"], include_in_schema=False)
@@ -97,15 +93,7 @@ def create_app(settings: Settings, opening: Opening, *, also: Sequence[Callable[
         # The SDKs send headers of their own (x-auth-scheme, prefer, …), each version others. Who may ask at all is
         # decided by origin, and none of it is authenticated by a cookie: pages with one take forms of their own only.
         allow_headers=["*"],
-        expose_headers=[
-            "content-location",
-            "location",
-            "etag",
-            "x-request-id",
-            "retry-after",
-            "x-pagination-next",
-            "x-signoff-plan",
-        ],
+        expose_headers=EXPOSED,
     )
     app.add_middleware(MetricsMiddleware)
     return app

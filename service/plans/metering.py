@@ -5,9 +5,8 @@ A run and a person are counted in the transaction that writes them; a question t
 first, and is booked with what it used.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -17,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from database import reading, writing
 from domain import value
 from models import MODEL_TABLES
-from models.wrappers import Amount, Hold, Ledger
 from service.auth.api_keys import KEYS
 from service.auth.directory import MEMBERS
 from service.errors import PlanExhausted
@@ -140,10 +138,6 @@ class PlanMetering:
         self._ensure(month, "seats", used=len(people))
         await self._tell(conn, month, "seats", before=len(people), after=len(people) + 1)
 
-    def ledger(self, org: str, run: Ledger, *, hold_s: float) -> Ledger:
-        """The account of a run, within the plan of its organisation."""
-        return PlanLedger(metering=self, org=org, run=run, hold_s=hold_s)
-
     async def reserve(self, org: str, tokens: int, *, hold_s: float) -> str:
         """Count a question, and set its tokens aside; the id of the reservation. Raises ``plan_limit_reached``."""
         now = self.clock()
@@ -265,30 +259,17 @@ class PlanMetering:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanLedger:
-    """See ``Ledger``: sets aside in the plan of an organisation and in the account of a run, or in neither."""
+class PlanAllowance:
+    """What the plan of an organisation allows its models (``Allowance`` of the models room)."""
 
     metering: PlanMetering
     org: str
-    run: Ledger
     hold_s: float
-    reservations: dict[str, str] = field(default_factory=dict[str, str])
-    """Those of the plan, by those of the run."""
 
-    async def reserve(self, amount: Amount) -> Hold:
-        """See ``Ledger.reserve``. Raises also ``plan_limit_reached``."""
-        reservation = await self.metering.reserve(self.org, amount.tokens, hold_s=self.hold_s)
-        try:
-            hold = await self.run.reserve(amount)
-        except BaseException:
-            await asyncio.shield(self.metering.settle(self.org, reservation, 0))
-            raise
-        self.reservations[hold.id] = reservation
-        return hold
+    async def reserve(self, tokens: int) -> str:
+        """See ``PlanMetering.reserve``."""
+        return await self.metering.reserve(self.org, tokens, hold_s=self.hold_s)
 
-    async def settle(self, hold: Hold, used: Amount) -> None:
-        """See ``Ledger.settle``."""
-        try:
-            await self.run.settle(hold, used)
-        finally:
-            await self.metering.settle(self.org, self.reservations.pop(hold.id), used.tokens)
+    async def settle(self, reservation: str, tokens: int) -> None:
+        """See ``PlanMetering.settle``."""
+        await self.metering.settle(self.org, reservation, tokens)

@@ -250,6 +250,7 @@ async def open_application(
         yield replace(
             application,
             metrics=metrics,
+            plans=plans,
             forge_hooks=forges.hooks,
             connections=connections,
             server=storage.server,
@@ -279,8 +280,7 @@ def _assemble(  # noqa: PLR0917
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, plans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     publisher = open_publisher(forges, store, clock, stack.push_async_callback)
-    book = open_book(settings, storage.engine, clock)
-    ended_runs = open_ended_runs(store, ballots, book)
+    ended_runs = open_ended_runs(store, ballots, book := open_book(settings, storage.engine, clock))
     nodes = build_nodes(
         settings,
         selection,
@@ -316,7 +316,6 @@ def _assemble(  # noqa: PLR0917
         memory=book,
         ended_runs=ended_runs,
         forges=publisher.forges,
-        plans=plans,
     )
 
 

@@ -1,6 +1,6 @@
 """Plans as the settings say: who has which, what is counted of them, and the web hooks that change them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,10 +9,10 @@ from approvals import Clock
 from approvals.channels import Connections
 from approvals.storage import Journal
 from models import Database, SelectionContext
-from models.wrappers import Ledger, StoredLedger
+from models.wrappers import StoredLedger
 from service.errors import refuse
 from service.plans.documents import PlanWarnings
-from service.plans.metering import PlanMetering, PlanUse
+from service.plans.metering import PlanAllowance, PlanMetering, PlanUse
 from service.plans.notices import PlanNotices
 from service.plans.plans import PlanFile, load_plans
 from service.plans.receiver import PaymentWebhooks
@@ -77,22 +77,27 @@ def required(plans: Plans | None) -> Plans:
     return plans
 
 
+async def payers(plans: Plans | None) -> Mapping[str, str]:
+    """Stripe's customers by the organisation that they pay for, as far as they are known."""
+    return await plans.store.customers("stripe") if plans is not None else {}
+
+
 def ledgers(
     settings: Settings, database: Database, clock: Clock, plans: Plans | None
-) -> Callable[[SelectionContext], Ledger]:
+) -> Callable[[SelectionContext], StoredLedger]:
     """Return what opens the account of a run: within its budget, and within the plan of its organisation."""
     # What a call may cost is held for longer than it may take; of a process that died it is free by itself.
     hold_s = settings.model_timeout_s + 60
 
-    def ledger(context: SelectionContext) -> Ledger:
-        run = StoredLedger(
+    def ledger(context: SelectionContext) -> StoredLedger:
+        return StoredLedger(
             database=database,
             account=f"{context.org}/{context.run}",
             budget=context.task.budget,
             known=context.spent,
             hold_s=hold_s,
             clock=lambda: clock().timestamp(),
+            allowance=PlanAllowance(metering=plans.metering, org=context.org, hold_s=hold_s) if plans else None,
         )
-        return run if plans is None else plans.metering.ledger(context.org, run, hold_s=hold_s)
 
     return ledger

@@ -20,6 +20,7 @@ from approvals.storage import waiting
 from database import DatabaseUnavailable, connection_counts, fetch_all, fetch_one
 from domain import SignoffError
 from sandbox import Docker
+from service.plans.metering import PlanUse
 from service.queue.jobs import IS_DEAD
 from service.runs.runs import RUNS
 from service.runs.turns import TURNS
@@ -159,10 +160,13 @@ class MetricsPage:
         """Body and content type of the page."""
         application = self.application
         database = application.engine.runs.engine
-        engine, files, read = await asyncio.gather(
-            self._engine(), asyncio.to_thread(read_files, application.settings.home), self._database(database)
+        engine, files, read, plans = await asyncio.gather(
+            self._engine(),
+            asyncio.to_thread(read_files, application.settings.home),
+            self._database(database),
+            self._plans(),
         )
-        readings = [*self._connections(database), *self._sandboxes(), *files, *engine]
+        readings = [*self._connections(database), *self._sandboxes(), *files, *engine, *plans]
         if read is None:
             readings.append(GaugeReading(name="signoff_database_up", amount=0))
             return application.metrics.page(readings=readings)
@@ -170,6 +174,15 @@ class MetricsPage:
 
     async def _engine(self) -> Sequence[GaugeReading]:
         return () if self.engine is None else await self.engine()
+
+    async def _plans(self) -> Sequence[GaugeReading]:
+        if (plans := self.application.plans) is None:
+            return ()
+        try:
+            async with asyncio.timeout(PAGE_S):
+                return plan_readings(await plans.uses())
+        except (DatabaseUnavailable, TimeoutError):
+            return ()
 
     async def _database(self, database: AsyncEngine) -> DatabaseReadings | None:
         try:
@@ -192,6 +205,16 @@ class MetricsPage:
             GaugeReading(name="signoff_sandboxes", amount=count, labels={"state": state})
             for state, count in counts.items()
         ]
+
+
+def plan_readings(uses: Sequence[PlanUse]) -> Sequence[GaugeReading]:
+    """What organisations used of the limits of their plans."""
+    return [
+        GaugeReading(name="signoff_plan_used_ratio", amount=each.share, labels={"org": use.org, "limit": each.meter})
+        for use in uses
+        for each in use.meters
+        if each.share is not None
+    ]
 
 
 def read_files(home: Path) -> Sequence[GaugeReading]:

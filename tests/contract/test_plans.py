@@ -17,9 +17,10 @@ from approvals.storage import StoredOutbox
 from database import open_engine, reading, sqlite_url, writing
 from domain import Budget, Exhausted, Refused
 from models import Database
-from models.wrappers import Amount, BudgetLedger, RoutingDecision, StoredDecisions
+from models.wrappers import RoutingDecision, StoredDecisions, StoredLedger
+from models.wrappers.limits import Amount
 from service.errors import PlanExhausted
-from service.plans.metering import PlanMetering
+from service.plans.metering import PlanAllowance, PlanMetering
 from service.plans.notices import PlanNotices
 from service.plans.plans import BillingPlan, PlanFile, PlanLimit
 from service.plans.receiver import PaymentWebhooks
@@ -220,7 +221,12 @@ async def test_a_question_is_booked_in_the_month_in_which_it_was_asked(engine: A
 
 async def test_the_budget_of_a_run_and_the_plan_both_hold_or_neither(engine: AsyncEngine) -> None:
     world = World(engine, file(tokens=PlanLimit(hard=1_000)))
-    ledger = world.metering.ledger("acme", BudgetLedger(Budget(max_tokens=400)), hold_s=60)
+    ledger = StoredLedger(
+        database=Database(engine=engine, writing=writing),
+        account="acme/run",
+        budget=Budget(max_tokens=400),
+        allowance=PlanAllowance(metering=world.metering, org="acme", hold_s=60),
+    )
     with pytest.raises(Exhausted) as caught:
         await ledger.reserve(Amount(tokens=500))
     assert caught.value.stable_code == "budget_spent"

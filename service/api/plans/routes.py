@@ -14,7 +14,7 @@ from service.plans.documents import plan_document, use_document
 from service.wiring.plans import Plans, required
 from service.wiring.server import ServerContext
 
-router = APIRouter(prefix="/v1/plans", tags=["plans"])
+router = APIRouter(prefix="/v1")
 
 
 class NewPlan(BaseModel):
@@ -22,7 +22,7 @@ class NewPlan(BaseModel):
     """Empty: what the organisation pays for counts again."""
 
 
-@router.get("")
+@router.get("/plans", tags=["plans"])
 async def list_plans(principal: Reader, at: TheContext) -> Response:
     """The plans that there are, and what the caller's organisation used of its own this month."""
     plans = required(at.application.plans)
@@ -32,21 +32,21 @@ async def list_plans(principal: Reader, at: TheContext) -> Response:
     return answer({"items": items, "current": current, "upgrade": file.upgrade})
 
 
-@router.get("/organisations")
+@router.get("/plans/organisations", tags=["plans"])
 async def list_organisations(principal: Admin, at: TheContext) -> Response:
     """What every organisation used this month: for administrators of the server's own."""
     plans = _administered(principal, at)
     return answer({"items": [use_document(use) for use in await plans.uses()]})
 
 
-@router.get("/organisations/{org}")
+@router.get("/plans/organisations/{org}", tags=["plans"])
 async def show(principal: Admin, at: TheContext, org: str) -> Response:
     """What an organisation used this month: for administrators of the server's own."""
     plans = _administered(principal, at)
     return answer(await _document(plans, org))
 
 
-@router.put("/organisations/{org}")
+@router.put("/plans/organisations/{org}", tags=["plans"])
 async def choose(principal: Admin, at: TheContext, org: str, asked: NewPlan) -> Response:
     """Give an organisation a plan, whatever it pays for: by a person who administers the server's own."""
     plans = _administered(principal, at)
@@ -68,10 +68,7 @@ def _administered(principal: Principal, at: ServerContext) -> Plans:
     return required(at.application.plans)
 
 
-hooks_router = APIRouter(prefix="/v1/hooks/payments", tags=["hooks"])
-
-
-@hooks_router.post("/{provider}")
+@router.post("/hooks/payments/{provider}", tags=["hooks"])
 async def payment(at: TheContext, provider: str, request: Request) -> Response:
     """A message of a payment provider: a subscription was made, changed or ended, a bill paid or not."""
     plans = required(at.application.plans)

@@ -10,6 +10,8 @@ from service import report
 from service.cli.sandbox import table
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
+from service.plans.documents import warning_line
+from service.plans.metering import PlanUse
 from service.settings import read_settings
 from service.wiring.application import Application, open_application
 from service.wiring.readings import EngineReadings, read_database, read_files
@@ -18,6 +20,8 @@ from telemetry import GaugeReading, Waiting
 
 QUEUE_S, QUERY_S, LETTER_S, APPROVAL_S, FREE = 300.0, 0.25, 900.0, 4 * 3_600.0, 0.1
 """From where on something is not well: as the alerts have it (``deploy/prometheus/rules.yaml``)."""
+SHOWN = 5
+"""Organisations that one line names."""
 CALLED = ("high", "critical")
 """Tiers whose questions somebody is called for, as there."""
 
@@ -53,7 +57,8 @@ async def checks(application: Application) -> tuple[Check, ...]:
     engine = docker_of(application.settings)
     if engine is not None:
         numbers |= by_name(await EngineReadings(engine=engine)())
-    return (*of_database(numbers), of_approvals(read.waiting), *of_machine(numbers))
+    plans = of_plans(await application.plans.uses()) if application.plans is not None else ()
+    return (*of_database(numbers), of_approvals(read.waiting), *plans, *of_machine(numbers))
 
 
 def by_name(readings: Sequence[GaugeReading]) -> dict[tuple[str, ...], float]:
@@ -90,6 +95,20 @@ def of_approvals(waiting: Sequence[Waiting]) -> Check:
     late = [each for each in waiting if each.tier in CALLED and each.age_s > APPROVAL_S]
     detail = f"{len(waiting)} wait, {len(late)} for more than {APPROVAL_S / 3_600:.0f} hours"
     return Check(name="approvals", ok=not late, detail=detail, hint=page("stuck-approvals"))
+
+
+def of_plans(uses: Sequence[PlanUse]) -> tuple[Check, ...]:
+    """Organisations that have come to an end of their plan, whose payment failed, or whose plan is gone."""
+    noted = [warning_line(use) or f"the file has no plan {use.current.missing}" for use in uses if _is_noted(use)]
+    orgs = [use.org for use in uses if _is_noted(use)]
+    lines = [f"{org}: {line}" for org, line in zip(orgs, noted, strict=True)]
+    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    detail = "; ".join(lines[:SHOWN]) + more if lines else f"{len(uses)} organisations within their plans"
+    return (Check(name="plans", ok=not lines, detail=detail, hint="docs/plans.md"),)
+
+
+def _is_noted(use: PlanUse) -> bool:
+    return bool(use.warnings or use.current.grace_until or use.current.missing)
 
 
 def of_machine(numbers: dict[tuple[str, ...], float]) -> tuple[Check, ...]:
