@@ -101,18 +101,19 @@ def choose(
 
 
 def _print(uses: tuple[PlanUse, ...]) -> None:
-    table = Table("organisation", "plan", *METERS, "renews", box=None)
+    table = Table("organisation", "plan", "by", *METERS, box=None)
     for use in uses:
-        why = f"{use.current.name} ({use.current.because})"
-        if use.current.grace_until is not None:
-            why += f" until {use.current.grace_until:%Y-%m-%d}"
-        table.add_row(use.org, why, *map(_used, use.meters), f"{use.renews_at:%Y-%m-%d}")
-    out().print(table)
+        until = use.current.grace_until
+        because = use.current.because if until is None else f"{use.current.because} until {until:%Y-%m-%d}"
+        table.add_row(use.org, use.current.name, because, *map(_used, use.meters))
+    out().print(table if uses else "No organisation has used anything yet.")
+    for renews_at in {use.renews_at for use in uses}:
+        out().print(f"[dim]All but seats is counted from zero again at {renews_at:%Y-%m-%d %H:%M} UTC.[/]")
 
 
 def _used(each: MeterUse) -> str:
-    share = "" if each.share is None else f" ({each.share:.0%})"
-    return f"{each.used:,} of {_end(each.limit.soft, each.limit.hard)}{share}"
+    most = each.limit.hard if each.limit.hard is not None else each.limit.soft
+    return f"{each.used:,}" if most is None else f"{each.used:,}/{most:,}"
 
 
 def _end(soft: int | None, hard: int | None) -> str:
