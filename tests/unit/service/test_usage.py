@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain import Refused
-from service.usage import COLUMNS, period, table, without_formula
+from models.wrappers import RoutingDecision
+from service.usage import COLUMNS, metered, period, table, without_formula
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -31,3 +32,10 @@ def test_a_spreadsheet_calculates_no_name(name: str) -> None:
 
 def test_other_names_stay_as_they_are() -> None:
     assert [without_formula(name) for name in ("", "ann", "a=b", "'x")] == ["", "ann", "a=b", "'x"]
+
+
+def test_a_meter_hears_of_the_customer_who_pays() -> None:
+    call = RoutingDecision(at=NOW, org="acme", choice="m", tokens_in=10, tokens_out=5)
+    mine, named = metered(1, call, "acme"), metered(1, call, "cus_1")
+    assert {event["payload"]["stripe_customer_id"] for event in named} == {"cus_1"}
+    assert [event["identifier"] for event in named] == [event["identifier"] for event in mine]
