@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -179,21 +179,24 @@ def without_formula(name: str) -> str:
     return f"'{name}" if name[:1] in {"=", "+", "-", "@", "\t", "\r"} else name
 
 
-async def events(decisions: Decisions, org: str | None, during: Period) -> AsyncGenerator[dict[str, Any]]:
+async def events(
+    decisions: Decisions, org: str | None, during: Period, customers: Mapping[str, str] | None = None
+) -> AsyncGenerator[dict[str, Any]]:
     """Every call as events for a billing meter, in Stripe's form (POST /v1/billing/meter_events).
 
-    The identifier is the same whenever a call is exported: sending it twice bills it once.
+    The identifier is the same whenever a call is exported: sending it twice bills it once. ``customers``: who pays, by
+    organisation; where none is known the organisation itself is named.
     """
     last = 0
     # By number: what is recorded meanwhile comes behind, and nothing twice.
     while page := await decisions.after(last, org, since=during.since, until=during.until):
         for number, decision in page:
-            for event in metered(number, decision):
+            for event in metered(number, decision, (customers or {}).get(decision.org, decision.org)):
                 yield event
         last = page[-1][0]
 
 
-def metered(number: int, decision: RoutingDecision) -> list[dict[str, Any]]:
+def metered(number: int, decision: RoutingDecision, customer: str) -> list[dict[str, Any]]:
     """The events of one call; what was not used is no event."""
     values = (decision.tokens_in, decision.tokens_out, int(bool(decision.tokens_in or decision.tokens_out)))
     known = f"{number}\0{decision.at.isoformat()}\0{decision.org}\0{decision.run}\0{decision.choice}"
@@ -203,7 +206,7 @@ def metered(number: int, decision: RoutingDecision) -> list[dict[str, Any]]:
             "event_name": meter,
             "timestamp": int(decision.at.timestamp()),
             "identifier": f"{identifier}-{meter.removeprefix('signoff_')}",
-            "payload": {"stripe_customer_id": decision.org, "value": str(value), "model": decision.choice},
+            "payload": {"stripe_customer_id": customer, "value": str(value), "model": decision.choice},
         }
         for meter, value in zip(METERS, values, strict=True)
         if value

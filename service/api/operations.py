@@ -15,6 +15,7 @@ from service.api.dependencies import Auditor, Reader, Runner, TheContext, answer
 from service.api.metrics_listener import metrics_response
 from service.errors import refuse
 from service.queue.jobs import State, TurnJobs
+from service.wiring.plans import payers
 
 router = APIRouter(tags=["system"])
 
@@ -131,8 +132,10 @@ async def events(principal: Auditor, at: TheContext, since: Moment = None, until
     """Events for a billing meter, one JSON object a line."""
     during = usage.period(since, until, now=at.application.board.now())
 
+    customers = await payers(at.application.plans)
+
     async def lines() -> AsyncGenerator[bytes]:
-        async for event in usage.events(at.application.decisions, principal.org, during):
+        async for event in usage.events(at.application.decisions, principal.org, during, customers):
             yield json.dumps(event).encode() + b"\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")

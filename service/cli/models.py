@@ -23,6 +23,7 @@ from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
 from service.wiring.coding.prompts import prompt_versions
 from service.wiring.models import probe_dialects
+from service.wiring.plans import payers
 
 app = typer.Typer(help="Which models there are, how their endpoints are, and who would be asked.", no_args_is_help=True)
 
@@ -288,7 +289,7 @@ def show_usage(
             whose = None if org == "*" else org or application.org
             during, group = usage.period(since, until, now=application.board.now()), usage.grouped(by)
             if events:
-                async for event in usage.events(application.decisions, whose, during):
+                async for event in usage.events(application.decisions, whose, during, await payers(application.plans)):
                     sys.stdout.write(json.dumps(event) + "\n")
                 return None
             runs, catalogue = application.engine.runs, application.catalogue

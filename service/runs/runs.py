@@ -9,8 +9,8 @@ the name says nothing, a lease simply runs out.
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -184,6 +184,8 @@ class Runs:
     """Rows of runs in any database SQLAlchemy speaks to."""
 
     engine: AsyncEngine
+    admit: Callable[[AsyncConnection, str], Awaitable[None]] | None = None
+    """Counts a run of an organisation in the transaction that writes it, or refuses it by raising."""
 
     async def add(self, run: Run, *, conn: AsyncConnection | None = None) -> None:
         """Write a new row, in the transaction of ``conn`` where there is one."""
@@ -199,10 +201,13 @@ class Runs:
             "created_at": run.created_at,
             "updated_at": run.updated_at,
         }
-        if conn is None:
+        if conn is None and self.admit is None:
             await write_one(self.engine, _ADD, row)
-        else:
-            await conn.execute(_ADD, row)
+            return
+        async with writing(self.engine) if conn is None else nullcontext(conn) as connection:
+            if self.admit is not None:
+                await self.admit(connection, run.org)
+            await connection.execute(_ADD, row)
 
     async def get(self, run: str, *, org: str) -> Run:
         """Return the run whose id is, or starts with, ``run``.

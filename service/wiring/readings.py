@@ -20,6 +20,8 @@ from approvals.storage import waiting
 from database import DatabaseUnavailable, connection_counts, fetch_all, fetch_one
 from domain import SignoffError
 from sandbox import Check, Docker
+from service.plans.documents import warning_line
+from service.plans.metering import PlanUse
 from service.queue.jobs import IS_DEAD
 from service.runs.runs import RUNS
 from service.runs.turns import TURNS
@@ -36,6 +38,8 @@ ENGINE_EVERY_S, ENGINE_S = 15.0, 3.0
 """How often the engine is asked for its containers, and how long it may take."""
 QUEUE_S, QUERY_S, LETTER_S, APPROVAL_S, FREE = 300.0, 0.25, 900.0, 4 * 3_600.0, 0.1
 """From where on something is not well: as the alerts have it (``deploy/prometheus/rules.yaml``)."""
+SHOWN = 5
+"""Organisations that one line names."""
 CALLED = ("high", "critical")
 """Tiers whose questions somebody is called for, as there."""
 OLDEST = 1_000
@@ -163,10 +167,13 @@ class MetricsPage:
         """Body and content type of the page."""
         application = self.application
         database = application.engine.runs.engine
-        engine, files, read = await asyncio.gather(
-            self._engine(), asyncio.to_thread(read_files, application.settings.home), self._database(database)
+        engine, files, read, plans = await asyncio.gather(
+            self._engine(),
+            asyncio.to_thread(read_files, application.settings.home),
+            self._database(database),
+            self._plans(),
         )
-        readings = [*self._connections(database), *self._sandboxes(), *files, *engine]
+        readings = [*self._connections(database), *self._sandboxes(), *files, *engine, *plans]
         if read is None:
             readings.append(GaugeReading(name="signoff_database_up", amount=0))
             return application.metrics.page(readings=readings)
@@ -174,6 +181,15 @@ class MetricsPage:
 
     async def _engine(self) -> Sequence[GaugeReading]:
         return () if self.engine is None else await self.engine()
+
+    async def _plans(self) -> Sequence[GaugeReading]:
+        if (plans := self.application.plans) is None:
+            return ()
+        try:
+            async with asyncio.timeout(PAGE_S):
+                return plan_readings(await plans.uses())
+        except (DatabaseUnavailable, TimeoutError):
+            return ()
 
     async def _database(self, database: AsyncEngine) -> DatabaseReadings | None:
         try:
@@ -196,6 +212,16 @@ class MetricsPage:
             GaugeReading(name="signoff_sandboxes", amount=count, labels={"state": state})
             for state, count in counts.items()
         ]
+
+
+def plan_readings(uses: Sequence[PlanUse]) -> Sequence[GaugeReading]:
+    """What organisations used of the limits of their plans."""
+    return [
+        GaugeReading(name="signoff_plan_used_ratio", amount=each.share, labels={"org": use.org, "limit": each.meter})
+        for use in uses
+        for each in use.meters
+        if each.share is not None
+    ]
 
 
 def read_files(home: Path) -> Sequence[GaugeReading]:
@@ -224,7 +250,8 @@ async def checks(application: Application) -> tuple[Check, ...]:
     engine = docker_of(application.settings)
     if engine is not None:
         numbers |= by_name(await EngineReadings(engine=engine)())
-    return (*of_database(numbers), of_approvals(read.waiting), *of_machine(numbers))
+    plans = of_plans(await application.plans.uses()) if application.plans is not None else ()
+    return (*of_database(numbers), of_approvals(read.waiting), *plans, *of_machine(numbers))
 
 
 def by_name(readings: Sequence[GaugeReading]) -> dict[tuple[str, ...], float]:
@@ -261,6 +288,15 @@ def of_approvals(waiting: Sequence[Waiting]) -> Check:
     late = [each for each in waiting if each.tier in CALLED and each.age_s > APPROVAL_S]
     detail = f"{len(waiting)} wait, {len(late)} for more than {APPROVAL_S / 3_600:.0f} hours"
     return Check(name="approvals", ok=not late, detail=detail, hint=runbook("stuck-approvals"))
+
+
+def of_plans(uses: Sequence[PlanUse]) -> tuple[Check, ...]:
+    """Organisations that have come to an end of their plan, whose payment failed, or whose plan is gone."""
+    noted = [use for use in uses if use.warnings or use.current.grace_until or use.current.missing]
+    lines = [f"{use.org}: {warning_line(use) or f'the file has no plan {use.current.missing}'}" for use in noted]
+    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    detail = "; ".join(lines[:SHOWN]) + more if lines else f"{len(uses)} organisations within their plans"
+    return (Check(name="plans", ok=not lines, detail=detail, hint="docs/plans.md"),)
 
 
 def of_machine(numbers: dict[tuple[str, ...], float]) -> tuple[Check, ...]:

@@ -112,6 +112,7 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /v1/session": [{"key": ID}],
     "POST /v1/keys": [{"name": ID, "subject": ID, "roles": ["viewer"]}, {"name": ID, "standing": ID}],
     "PATCH /v1/keys/{key_id}": [{"standing": ""}],
+    "PUT /v1/plans/organisations/{org}": [{"plan": ID}, {"plan": ""}],
     "POST /v1/memory": [{"repo": ID, "title": "x", "text": "y"}, {"repo": "/nowhere", "title": ID, "text": ID}],
     "PATCH /v1/memory/{memory_id}": [{"text": "mine now"}, {"pinned": True}, {"pinned": False}],
 }
@@ -121,6 +122,7 @@ RAW = {
     "POST /v1/hooks/slack/interactions",
     "POST /v1/hooks/github",
     "POST /v1/hooks/forges/{hook}",
+    "POST /v1/hooks/payments/{provider}",
     "POST /a/{token}",
     "POST /console/login",
     "POST /console/logout",

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Refused
-from models.wrappers import UsageTotal
-from service.usage import COLUMNS, merged, period, table, without_formula
+from models.wrappers import RoutingDecision, UsageTotal
+from service.usage import COLUMNS, merged, metered, period, table, without_formula
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -53,3 +53,10 @@ def test_totals_of_one_name_become_one_and_nothing_is_lost(totals: list[UsageTot
         of_it = [total for total in totals if total.name == each.name]
         assert each.calls == sum(total.calls for total in of_it)
         assert each.cost == sum((total.cost for total in of_it), Decimal(0))
+
+
+def test_a_meter_hears_of_the_customer_who_pays() -> None:
+    call = RoutingDecision(at=NOW, org="acme", choice="m", tokens_in=10, tokens_out=5)
+    mine, named = metered(1, call, "acme"), metered(1, call, "cus_1")
+    assert {event["payload"]["stripe_customer_id"] for event in named} == {"cus_1"}
+    assert [event["identifier"] for event in named] == [event["identifier"] for event in mine]
