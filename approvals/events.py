@@ -42,6 +42,27 @@ class Notification:
     at: datetime
 
 
+PromptTopic = Literal[
+    "prompt.promoted", "prompt.rolled_back", "prompt.canary_started", "prompt.canary_stopped", "prompt.canary_passed"
+]
+
+
+@value
+class Announcement:
+    """What subscribers are told that needs nobody's signature: another version of a prompt is spoken, or no longer."""
+
+    topic: PromptTopic
+    org: str
+    subject: str
+    """The prompt's name."""
+    version: str
+    headline: str
+    """In words of ours: nothing in it comes from outside."""
+    at: datetime
+    run: str = ""
+    """No run's."""
+
+
 HOUSE = ""
 """The actor of what no person did: the clock, the executor."""
 

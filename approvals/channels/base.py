@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from approvals.ballot import Comment
 from approvals.errors import refusal
-from approvals.events import Notification, Topic
+from approvals.events import Announcement, Notification, PromptTopic, Topic
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused, Tier, value
 from domain.configuration import SHORTEST_SECRET, explained, signing_key
@@ -47,7 +47,14 @@ class WebhookEndpoint:
     """``whsec_…``, newest first; each one signs while they are being rotated."""
     kind: Annotated[str, Field(pattern=r"^[a-z]{1,40}$")] = "json"
     """A channel's name: ``registry.RENDERED``."""
-    topics: tuple[Topic, ...] = ("approval.pending", "approval.decided", "approval.expired", "approval.escalated")
+    topics: tuple[Topic | PromptTopic, ...] = (
+        "approval.pending",
+        "approval.decided",
+        "approval.expired",
+        "approval.escalated",
+        "prompt.canary_stopped",
+        "prompt.canary_passed",
+    )
     orgs: tuple[str, ...] = ()
     """Empty: every organisation."""
 
@@ -64,10 +71,11 @@ class Subscriptions:
     elsewhere: Sequence[str] = ()
     """Receivers that are told another way than by a web hook, of all that may need a signature."""
 
-    def endpoints(self, letter: Notification) -> Sequence[str]:
+    def endpoints(self, letter: Notification | Announcement) -> Sequence[str]:
         """Names of those who want this letter."""
         named = [e.name for e in self.all if letter.topic in e.topics and (not e.orgs or letter.org in e.orgs)]
-        return named if letter.topic == "approval.noted" else [*named, *self.elsewhere]
+        nothing_to_sign = isinstance(letter, Announcement) or letter.topic == "approval.noted"
+        return named if nothing_to_sign else [*named, *self.elsewhere]
 
     def named(self, name: str) -> WebhookEndpoint | None:
         """The endpoint, None when it was removed from the configuration."""
@@ -126,6 +134,8 @@ class Channel:
     """How the sender reads an answer."""
     render: Callable[[Notification, str], dict[str, Any]] | None = None
     """A notification and a link (may be empty) → the message to post; None: this channel is told nothing."""
+    announce: Callable[[Announcement], dict[str, Any]] | None = None
+    """The same for what needs no signature: a channel that is told the one is told the other."""
     tells_as: str = ""
     """The name in ``notify.endpoints``, where it is another one."""
 

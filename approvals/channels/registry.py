@@ -11,7 +11,7 @@ from approvals.channels.github import GITHUB
 from approvals.channels.slack import SLACK
 from approvals.channels.standard import STANDARD
 from approvals.channels.teams import TEAMS
-from approvals.events import Notification
+from approvals.events import Announcement, Notification
 from domain import Refused
 
 CHANNELS: Final = {channel.name: channel for channel in (STANDARD, SLACK, GITHUB, TEAMS)}
@@ -19,6 +19,11 @@ CHANNELS: Final = {channel.name: channel for channel in (STANDARD, SLACK, GITHUB
 
 RENDERED: Final = {each.tells_as or each.name: each.render for each in CHANNELS.values() if each.render is not None}
 """By the name that ``notify.endpoints`` give them: who is told."""
+
+ANNOUNCED: Final = {
+    each.tells_as or each.name: each.announce for each in CHANNELS.values() if each.announce is not None
+}
+"""The same for what needs no signature."""
 
 
 def channel_of(kind: str) -> Channel:
@@ -34,6 +39,12 @@ def channel_of(kind: str) -> Channel:
             hint=f"The kind of a hook is one of: {', '.join(CHANNELS)}.",
         )
     return CHANNELS[kind]
+
+
+def announcer_of(kind: str) -> Callable[[Announcement], dict[str, Any]]:
+    """How an endpoint's announcements are made. Raises as ``renderer_of`` does."""
+    renderer_of(kind)
+    return ANNOUNCED[kind]
 
 
 def renderer_of(kind: str) -> Callable[[Notification, str], dict[str, Any]]:

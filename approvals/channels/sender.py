@@ -13,11 +13,11 @@ from datetime import timedelta
 import httpx
 
 from approvals.channels.base import Subscriptions, due_again
-from approvals.channels.registry import renderer_of
+from approvals.channels.registry import announcer_of, renderer_of
 from approvals.channels.ssrf_guard import SsrfGuard, UnresolvedHost
 from approvals.channels.standard import signed_headers
 from approvals.contract import Clock
-from approvals.events import Notification
+from approvals.events import Announcement, Notification
 from approvals.storage.outbox import Outbox, OutboxItem, RunNotice
 from domain import Refused, Transient
 
@@ -97,7 +97,7 @@ class WebhookSender:
         try:
             to = await self.guard.judge(url)
             letter = item.letter
-            data = item.body if isinstance(letter, RunNotice) else body(letter, kind, link=self.link(letter))
+            data = item.body if isinstance(letter, RunNotice) else self._body(letter, kind)
             headers = {**signed_headers(item.id, secrets, data, self.clock()), "host": to.host_header}
             # The connection goes to the judged address; certificate and Host are still those of the name.
             extensions = {"sni_hostname": to.host}
@@ -119,6 +119,11 @@ class WebhookSender:
                 await self.outbox.bury(item, error=f"{status}: redirects are not followed")
             else:
                 await self._later(item, f"answered {status}")
+
+    def _body(self, letter: Notification | Announcement, kind: str) -> bytes:
+        if isinstance(letter, Notification):
+            return body(letter, kind, link=self.link(letter))
+        return json.dumps(announcer_of(kind)(letter), separators=(",", ":")).encode()
 
     async def _tell(self, item: OutboxItem, letter: Notification, tell: Tell) -> None:
         try:

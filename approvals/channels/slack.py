@@ -20,7 +20,7 @@ from approvals.channels.base import (
     timestamp_of,
     utf8_text,
 )
-from approvals.events import Notification
+from approvals.events import Announcement, Notification
 from approvals.rendering import one_line
 
 
@@ -78,10 +78,17 @@ def render_slack(letter: Notification, link: str) -> dict[str, Any]:
     return {"text": says, "blocks": blocks}
 
 
+def announce_slack(letter: Announcement) -> dict[str, Any]:
+    """One section of plain text: no markup is read in it."""
+    text = {"type": "plain_text", "text": one_line(letter.headline)}
+    return {"text": one_line(letter.headline), "blocks": [{"type": "section", "text": text}]}
+
+
 SLACK = Channel(
     name="slack",
     ensure_secret=ensure_long_secret,
     verify=verify_slack,
     parse=lambda _, body: parse_slack(body),
     render=render_slack,
+    announce=announce_slack,
 )

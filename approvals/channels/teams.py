@@ -27,7 +27,7 @@ from approvals.channels.base import (
     untrusted,
     utf8_text,
 )
-from approvals.events import Notification
+from approvals.events import Announcement, Notification
 from approvals.rendering import escape, one_line
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused
@@ -126,14 +126,24 @@ def render_teams(letter: Notification, link: str) -> dict[str, Any]:
             for name, shown in rows.items()
         ),
     ]
+    actions = [{"type": "Action.OpenUrl", "title": "Read and decide", "url": link}] if link else []
+    return _card(body, actions)
+
+
+def announce_teams(letter: Announcement) -> dict[str, Any]:
+    """The same for what needs no signature."""
+    return _card([{"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": plain_text(letter.headline)}]}], [])
+
+
+def _card(body: list[dict[str, Any]], actions: list[dict[str, Any]]) -> dict[str, Any]:
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": body,
     }
-    if link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Read and decide", "url": link}]
+    if actions:
+        card["actions"] = actions
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
 
@@ -157,4 +167,5 @@ TEAMS = Channel(
     parse=lambda _, body: parse_teams(body),
     answer=answer_teams,
     render=render_teams,
+    announce=announce_teams,
 )

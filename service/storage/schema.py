@@ -12,6 +12,7 @@ from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES
 from service.auth.secrets import FINGERPRINTS
 from service.forges.events import FORGE_EVENTS
+from service.prompts.tables import PROMPT_CANARIES, PROMPT_CHANGES, PROMPT_RUNS, PROMPT_VERSIONS
 from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
 from service.runs.threads import THREADS
@@ -26,7 +27,7 @@ from telemetry.audit import metadata as audit
 
 ALL = (
     *(RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, SERVICE_ACCOUNTS, ITEMS, STORED, VERSIONS, CRONS, EVENTS, RATES),
-    *(FORGE_EVENTS, VECTORS, SEGMENTS, FINGERPRINTS),
+    *(FORGE_EVENTS, VECTORS, SEGMENTS, FINGERPRINTS, PROMPT_VERSIONS, PROMPT_CHANGES, PROMPT_CANARIES, PROMPT_RUNS),
 )
 """The tables of the service; METADATA knows a table only once its module was imported."""
 EVERY_ROOM = (approvals, audit, METADATA, MODEL_TABLES)

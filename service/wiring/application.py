@@ -36,6 +36,7 @@ from service.auth.secrets import ensure_same_keys
 from service.memory.changes import MemoryChanges
 from service.memory.ended_runs import EndedRuns
 from service.memory.rebuilding import MemoryRebuild
+from service.prompts.selection import RunPrompts
 from service.runs.engine import RunEngine, nobody
 from service.runs.fenced_backend import FencedBackend
 from service.runs.runs import Run, RunLeases, Runs
@@ -47,8 +48,9 @@ from service.wiring.coding.coder import open_tools
 from service.wiring.coding.learning import learning_from
 from service.wiring.coding.memory import open_book, open_ended_runs, open_recall, remembering
 from service.wiring.coding.nodes import build_nodes
+from service.wiring.coding.prompts import open_prompts
 from service.wiring.content import open_content
-from service.wiring.environments import open_environments
+from service.wiring.environments import open_workspaces
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.sandboxes import open_pool, spec_of
@@ -87,6 +89,8 @@ class Application:
     search: RepositorySearch
     memory: MemoryBook
     ended_runs: EndedRuns
+    prompts: RunPrompts
+    """Which versions runs speak."""
     forge_hooks: Sequence[ForgeHook] = ()
     """What may come in from forges."""
     connections: Connections = field(default_factory=Connections)
@@ -238,11 +242,11 @@ async def open_application(
         await four_eyes.look()
         people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
         connections = load_connections(settings.connections) if settings.connections else Connections()
-        ballots = StoredBallots(
-            engine=database, clock=clock, people=people, journal=audit, mailing=mailing(forges, connections)
-        )
+        told = mailing(forges, connections)
+        ballots = StoredBallots(engine=database, clock=clock, people=people, journal=audit, mailing=told)
+        prompts = open_prompts(settings, database, audit=audit, told=told, clock=clock)
         application = _assemble(
-            settings, stack, spans, storage, people, ballots, audit, forges, served_to, models, clock
+            settings, stack, spans, storage, people, ballots, audit, prompts, forges, served_to, models, clock
         )
         yield replace(
             application,
@@ -261,6 +265,7 @@ def _assemble(  # noqa: PLR0917
     people: LocalDirectory,
     ballots: Ballots,
     audit: Audit,
+    prompts: RunPrompts,
     forges: ForgeSettings,
     served_to: str | None,
     models: Mapping[Role, Model] | None,
@@ -270,7 +275,9 @@ def _assemble(  # noqa: PLR0917
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store, tools = open_content(settings, storage, clock), open_tools(settings, stack)
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
+    workspaces, environments = open_workspaces(
+        settings, fenced, store, spec, partial(trace_passage, spans), stack.push_async_callback
+    )
     masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
@@ -291,12 +298,23 @@ def _assemble(  # noqa: PLR0917
         publisher=publisher,
         clock=clock,
         recall=open_recall(settings, book),
+        prompts=prompts,
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
     return Application(
         settings=settings,
         engine=_engine(
-            settings, storage, spans, nodes, workspaces, leases, selection, ended_runs, served_to is None, clock=clock
+            settings,
+            storage,
+            spans,
+            nodes,
+            workspaces,
+            leases,
+            selection,
+            ended_runs,
+            prompts,
+            served_to is None,
+            clock=clock,
         ),
         nodes=nodes,
         ballots=ballots,
@@ -311,6 +329,7 @@ def _assemble(  # noqa: PLR0917
         search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
         memory=book,
         ended_runs=ended_runs,
+        prompts=prompts,
         forges=publisher.forges,
     )
 
@@ -324,6 +343,7 @@ def _engine(  # noqa: PLR0917
     leases: RunLeases,
     selection: ModelSelection,
     ended_runs: EndedRuns,
+    prompts: RunPrompts,
     alone: bool,
     *,
     clock: Clock,
@@ -344,20 +364,12 @@ def _engine(  # noqa: PLR0917
             both(both(scored_when_ended(settings), status.ended), learning_from(selection.board)),
             remembering(settings, ended_runs),
         ),
+        rested=prompts.rested,
         began=status.began if status.forges.entries else nobody,
         lease_for=timedelta(seconds=settings.lease_s),
         leases=leases,
         stop=nodes.team.running.stop,
     )
-
-
-def _workspaces(  # noqa: PLR0917
-    settings: Settings, stack: AsyncExitStack, backend: Backend, store: Store, spec: Spec, spans: Tracing
-) -> tuple[Workspaces, Environments | None]:
-    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
-    workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
-    stack.push_async_callback(workspaces.close)
-    return workspaces, environments
 
 
 def _select_models(  # noqa: PLR0917

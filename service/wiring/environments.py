@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from domain import Refused
-from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, backend_named
+from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, Workspaces, backend_named
 from sandbox.environments import Credentials, DockerLayers, Environments, SetupBounds, credential
 from service.settings import Settings
 from service.wiring.sandboxes import listed, rules_of
@@ -59,6 +59,21 @@ def open_environments(
         ),
         credentials=partial(credentials_of, settings),
     )
+
+
+def open_workspaces(  # noqa: PLR0917
+    settings: Settings,
+    backend: Backend,
+    store: Store,
+    spec: Spec,
+    witness: Witness,
+    closing: Callable[[Callable[[], Awaitable[None]]], object],
+) -> tuple[Workspaces, Environments | None]:
+    """Return the workspaces of runs on a backend, and what sets their environments up: see ``open_environments``."""
+    environments = open_environments(settings, store, spec, witness, closing)
+    workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
+    closing(workspaces.close)
+    return workspaces, environments
 
 
 def credentials_of(settings: Settings) -> Credentials:
