@@ -90,5 +90,9 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
         ("state",),
     ),
     "signoff_cache_entries": ("Entries of a cache, in this process or in the database", ("cache",)),
+    "signoff_prompt_canaries": (
+        "Canaries of prompts by what they came to: running, stopped (worse), passed",
+        ("state",),
+    ),
     "signoff_home_bytes": ("The file system of the data directory: free, total", ("state",)),
 }

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from approvals import Ballot, Notification
-from approvals.channels.registry import CHANNELS, RENDERED
+from approvals import Announcement, Ballot, Notification
+from approvals.channels.registry import ANNOUNCED, CHANNELS, RENDERED
 from approvals.storage import HookAnswer
 from approvals.testing.rehearsal import START
 from database import open_engine, sqlite_url
@@ -162,6 +162,26 @@ def test_text_from_outside_forges_nothing(kind: str) -> None:
         for forged in ("<at>", "<!channel>", "<@U1>", "\u202e", "\u200b", "\\nuntil never"):
             assert forged not in shown.replace("\\\\n", " "), forged
         assert "RIGHT-TO-LEFT OVERRIDE" in shown
+
+
+def announced(kind: str, *, headline: str = "Canary of prompt plan, version new-1: stopped.") -> Any:
+    announce = ANNOUNCED[kind]
+    assert announce is not None
+    return announce(
+        Announcement(
+            topic="prompt.canary_stopped", org="acme", subject="plan", version="new-1", headline=headline, at=START
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(RENDERED))
+def test_what_needs_no_signature_is_told_too_and_leads_nowhere(kind: str) -> None:
+    shown = json.dumps(announced(kind), ensure_ascii=False)
+    assert "version new-1: stopped" in shown
+    assert "Action." not in shown
+    assert "action_id" not in shown
+    if kind != "json":
+        assert elements(announced(kind)) == elements(announced(kind, headline=HOSTILE))
 
 
 def test_every_channel_is_told_or_answers_by_a_name_of_its_own() -> None:

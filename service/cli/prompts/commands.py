@@ -249,7 +249,7 @@ def canary(
         out().print(f"New runs speak {canary.against} of {canary.name} only.", highlight=False)
     else:
         says = f"{canary.share:.3g} of new runs speak {canary.version} of {canary.name} instead of {canary.against}."
-        out().print(f"{says} See how it goes: signoff prompts canaries", highlight=False)
+        out().print(f"{says} See how it goes: signoff prompts canaries", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -283,4 +283,5 @@ def _changed(change: PromptChange, *, as_json: bool) -> None:
         print_json(plain(change))
         return
     version = f"version {change.version}" if change.version else "what the files or Langfuse label production"
-    out().print(f"New runs speak {version} of {change.name} now. Take it back: signoff prompts rollback {change.name}")
+    says = f"New runs speak {version} of {change.name} now. Take it back: signoff prompts rollback {change.name}"
+    out().print(says, highlight=False, soft_wrap=True)
