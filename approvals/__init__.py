@@ -4,7 +4,7 @@ from approvals.ballot import Ballot, Decision, Request, Revision, Terms, Voter
 from approvals.contract import Ballots, Clock
 from approvals.digest import action_digest, canonical
 from approvals.errors import refusal
-from approvals.events import Announcement, AuditFact, Notification
+from approvals.events import Announcement, AuditFact, Notification, PromptTopic
 from approvals.hitl import bound, interrupt_payload, parse_resume, read_resume
 from approvals.policy import Mode, Policy, default_policy, read_policy
 from approvals.rendering import ShownLine, diff_lines, one_line, parts, pieces, visible
@@ -20,6 +20,7 @@ __all__ = [
     "Mode",
     "Notification",
     "Policy",
+    "PromptTopic",
     "Request",
     "Revision",
     "ShownLine",

@@ -140,23 +140,6 @@ class PromptSource(Protocol):
         ...
 
 
-class VersionedPrompt(PromptSource, Protocol):
-    """A source that says which versions it has, for who chooses among them."""
-
-    async def choices(self, key: str, *, staged: bool = True) -> tuple[Prompt, ...]:
-        """What a run may get, best first: where one cannot be filled in, the next one is spoken.
-
-        Args:
-            key: the run's id.
-            staged: whether the share of the runs that gets the staged version counts.
-        """
-        ...
-
-    async def versions(self) -> tuple[Prompt, ...]:
-        """Every version there is now, the one for production first."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFiles:
     """The versions of one prompt that lie on this machine."""
@@ -171,11 +154,11 @@ class PromptFiles:
         return prompt.render(**values)
 
     async def choices(self, key: str, *, staged: bool = True) -> tuple[Prompt, ...]:
-        """See ``VersionedPrompt.choices``."""
+        """What a run may get, best first; ``staged``: whether the share counts that gets the staged version."""
         return (pick(self.prompts, key=key, staging_share=self.staging_share if staged else 0.0),)
 
     async def versions(self) -> tuple[Prompt, ...]:
-        """See ``VersionedPrompt.versions``."""
+        """Every version there is, the one for production first."""
         return self.prompts
 
 

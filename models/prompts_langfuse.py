@@ -60,12 +60,12 @@ class LangfusePrompts:
         return last.render(**values)
 
     async def choices(self, key: str, *, staged: bool = True) -> tuple[Prompt, ...]:
-        """See ``VersionedPrompt.choices``; our file is the last one."""
+        """What a run may get, best first; our file is the last one."""
         prompts = [await self.prompt(label) for label in labels(key, self.local.staging_share if staged else 0.0)]
         return (*filter(None, prompts), *await self.local.choices(key, staged=staged))
 
     async def versions(self) -> tuple[Prompt, ...]:
-        """See ``VersionedPrompt.versions``."""
+        """Every version there is now, those of Langfuse first."""
         prompts = [await self.prompt("production"), await self.prompt("staging")]
         return (*filter(None, prompts), *self.local.prompts)
 

@@ -8,6 +8,7 @@ number of workers may draw and count.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +35,7 @@ FAILED: Final[frozenset[Status]] = frozenset({"failed", "rejected", "paused_budg
 AT_REST: Final[frozenset[Status]] = FINAL | FAILED
 LARGEST_SHARE: Final = 0.9
 _K, _R = PROMPT_CANARIES.c, PROMPT_RUNS.c
-_COUNTS: Final[tuple[str, ...]] = ("candidate_successes", "candidate_failures", "current_successes", "current_failures")
+_COUNTS: Final = ("candidate_successes", "candidate_failures", "current_successes", "current_failures")
 
 
 @value
@@ -211,14 +212,14 @@ class Canaries:
             .join(RUNS, RUNS.c.id == _R.run)
             .where(_R.canary == id_, _R.outcome.is_(None), RUNS.c.status.in_(AT_REST))
         )
-        counts = dict.fromkeys(_COUNTS, 0)
+        fresh = Counter[str]()
         for run, version, status in (await conn.execute(rested)).all():
             outcome = "success" if status in SUCCEEDED else "failure" if status in FAILED else "left_out"
             await conn.execute(update(PROMPT_RUNS).where(_R.run == run, _R.name == row["name"]).values(outcome=outcome))
             if outcome != "left_out":
                 arm = "candidate" if version == row["version"] else "current"
-                counts[f"{arm}_{'successes' if outcome == 'success' else 'failures'}"] += 1
-        counts = {key: row[key] + count for key, count in counts.items()}
+                fresh[f"{arm}_{'successes' if outcome == 'success' else 'failures'}"] += 1
+        counts = {name: row[name] + fresh[name] for name in _COUNTS}
         await conn.execute(update(PROMPT_CANARIES).where(_K.id == id_).values(**counts))
         canary = _canary({**row, **counts})
         if is_worse(canary.counts, canary.share):

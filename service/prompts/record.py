@@ -7,8 +7,7 @@ from typing import Final, Literal, Protocol, cast, get_args
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from approvals import Announcement, AuditFact
-from approvals.events import PromptTopic
+from approvals import Announcement, AuditFact, PromptTopic
 from approvals.storage import Journal, post
 
 Verb = Literal[

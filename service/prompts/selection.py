@@ -78,9 +78,10 @@ class RunPrompts:
         """What came of each version."""
         return PromptOutcomes(engine=self.canaries.engine)
 
-    def source(self, name: str) -> "RunPrompt":
-        """One prompt, as a node takes it."""
-        return RunPrompt(name=name, runs=self)
+    @property
+    def sources(self) -> "Mapping[str, RunPrompt]":
+        """Every prompt by its name, as nodes take them."""
+        return {name: RunPrompt(name=name, runs=self) for name in self.versions.sources}
 
     async def render(self, name: str, run: str, values: Mapping[str, Any]) -> tuple[Message, ...]:
         """Fill in a run's version. Raises ``prompt_value_missing``."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -10,12 +11,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from database import fetch_all
 from domain import Refused
 from models import Prompt
-from models.prompts import VersionedPrompt
 from service.prompts.tables import PROMPT_VERSIONS, insert_new
 
 _V = PROMPT_VERSIONS.c
 SHORTEST = 4
 """Characters of a version that name it, where no other one begins so."""
+
+
+class VersionedPrompt(Protocol):
+    """Where one prompt comes from: the files, or Langfuse with the files behind it."""
+
+    async def choices(self, key: str, *, staged: bool = True) -> tuple[Prompt, ...]:
+        """What a run may get, best first: where one cannot be filled in, the next one is spoken.
+
+        Args:
+            key: the run's id.
+            staged: whether the share of the runs that gets the staged version counts.
+        """
+        ...
+
+    async def versions(self) -> tuple[Prompt, ...]:
+        """Every version there is now, the one for production first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from nodes._masking import Masks
 from nodes.rating.rules import Reviser
 from retrieval import IndexFolder
 from risk import RiskEngine
-from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
+from sandbox import Backend, Check, Pool, Spec, Store
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
@@ -84,8 +84,6 @@ class Application:
     selection: ModelSelection
     audit: Audit
     revise: Reviser
-    forges: Forges
-    """Those that are configured."""
     search: RepositorySearch
     memory: MemoryBook
     ended_runs: EndedRuns
@@ -137,6 +135,11 @@ class Application:
     def rebuild_memory(self) -> MemoryRebuild:
         """Makes the memories of an organisation anew from its runs."""
         return MemoryRebuild(engine=self.engine, ended=self.ended_runs, audit=self.audit)
+
+    @property
+    def forges(self) -> Forges:
+        """Those that are configured."""
+        return self.nodes.deliver.publisher.forges
 
     @property
     def environments(self) -> Environments | None:
@@ -275,15 +278,12 @@ def _assemble(  # noqa: PLR0917
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store, tools = open_content(settings, storage, clock), open_tools(settings, stack)
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    workspaces, environments = open_workspaces(
-        settings, fenced, store, spec, partial(trace_passage, spans), stack.push_async_callback
-    )
+    workspaces, environments = open_workspaces(settings, fenced, store, spec, spans, stack.push_async_callback)
     masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     publisher = open_publisher(forges, store, clock, stack.push_async_callback)
-    book = open_book(settings, storage.engine, clock)
-    ended_runs = open_ended_runs(store, ballots, book)
+    ended_runs = open_ended_runs(store, ballots, open_book(settings, storage.engine, clock))
     nodes = build_nodes(
         settings,
         selection,
@@ -297,25 +297,14 @@ def _assemble(  # noqa: PLR0917
         revise=revise,
         publisher=publisher,
         clock=clock,
-        recall=open_recall(settings, book),
+        recall=open_recall(settings, ended_runs.book),
         prompts=prompts,
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
+    engine = _engine(settings, storage, spans, nodes, leases, selection, ended_runs, served_to is None, clock)
     return Application(
         settings=settings,
-        engine=_engine(
-            settings,
-            storage,
-            spans,
-            nodes,
-            workspaces,
-            leases,
-            selection,
-            ended_runs,
-            prompts,
-            served_to is None,
-            clock=clock,
-        ),
+        engine=replace(engine, rested=prompts.rested),
         nodes=nodes,
         ballots=ballots,
         store=store,
@@ -327,10 +316,9 @@ def _assemble(  # noqa: PLR0917
         audit=audit,
         revise=revise,
         search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
-        memory=book,
+        memory=ended_runs.book,
         ended_runs=ended_runs,
         prompts=prompts,
-        forges=publisher.forges,
     )
 
 
@@ -339,13 +327,10 @@ def _engine(  # noqa: PLR0917
     storage: Storage,
     spans: Tracing,
     nodes: Nodes,
-    workspaces: Workspaces,
     leases: RunLeases,
     selection: ModelSelection,
     ended_runs: EndedRuns,
-    prompts: RunPrompts,
     alone: bool,
-    *,
     clock: Clock,
 ) -> RunEngine:
     deliver = nodes.deliver
@@ -355,7 +340,7 @@ def _engine(  # noqa: PLR0917
         graph=graph,
         runs=Runs(engine=storage.engine),
         ballots=deliver.ballots,
-        workspaces=workspaces,
+        workspaces=nodes.plan.workspaces,
         store=deliver.delivery.store,
         spans=RunSpans(spans),
         org=settings.org,
@@ -364,7 +349,6 @@ def _engine(  # noqa: PLR0917
             both(both(scored_when_ended(settings), status.ended), learning_from(selection.board)),
             remembering(settings, ended_runs),
         ),
-        rested=prompts.rested,
         began=status.began if status.forges.entries else nobody,
         lease_for=timedelta(seconds=settings.lease_s),
         leases=leases,

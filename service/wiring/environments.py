@@ -9,6 +9,8 @@ from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, Work
 from sandbox.environments import Credentials, DockerLayers, Environments, SetupBounds, credential
 from service.settings import Settings
 from service.wiring.sandboxes import listed, rules_of
+from service.wiring.telemetry import trace_passage
+from telemetry import Tracing
 
 ENGINE_S = 900
 """Seconds the engine may take to make an image of a large layer."""
@@ -66,11 +68,11 @@ def open_workspaces(  # noqa: PLR0917
     backend: Backend,
     store: Store,
     spec: Spec,
-    witness: Witness,
+    spans: Tracing,
     closing: Callable[[Callable[[], Awaitable[None]]], object],
 ) -> tuple[Workspaces, Environments | None]:
     """Return the workspaces of runs on a backend, and what sets their environments up: see ``open_environments``."""
-    environments = open_environments(settings, store, spec, witness, closing)
+    environments = open_environments(settings, store, spec, partial(trace_passage, spans), closing)
     workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
     closing(workspaces.close)
     return workspaces, environments

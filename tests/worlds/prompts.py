@@ -111,5 +111,5 @@ class PromptWorld:
 
 async def said(prompts: RunPrompts, run: str, name: str = "plan") -> str:
     """What a run says with a prompt."""
-    (message,) = await prompts.source(name).render(run, x=run)
+    (message,) = await prompts.sources[name].render(run, x=run)
     return message.content.split()[0]

@@ -69,13 +69,13 @@ def build_executor(  # noqa: PLR0917
     settings: Settings,
     changes: ChangeRunner,
     selection: ModelSelection,
-    trees: RecentTrees,
     clock: Clock,
     says: Mapping[str, PromptSource],
     tools: ToolServers | None = None,
     recall: Recall | None = None,
 ) -> Executor:
     """Build the node ``execute``."""
+    trees = RecentTrees(changes.store, changes.masks, changes.indexes)
     calls = ToolCalls(changes=changes, servers=tools or McpServers())
     loop = CoderLoop(
         changes=changes,

@@ -6,12 +6,10 @@ from approvals import Ballots, Clock, Voter
 from database import now
 from graphs import Nodes
 from models import PromptSource
-from nodes import NAMES
 from nodes._masking import Masks
 from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
-from nodes.coder.context import RecentTrees
 from nodes.deliver import Deliverer
 from nodes.memory.recall import Recall
 from nodes.observe import Observer
@@ -53,12 +51,7 @@ def build_nodes(
     prompts: RunPrompts,
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
-    store, risk, require, says = (
-        revise.store,
-        revise.engine,
-        revise.require,
-        {name: prompts.source(name) for name in NAMES},
-    )
+    store, risk, require, says = revise.store, revise.engine, revise.require, prompts.sources
     decided, set_up = partial(trace_decision, spans), EnvironmentSetup(environments=environments, tracer=spans.tracer)
     changes = ChangeRunner(
         workspaces=workspaces,
@@ -70,8 +63,7 @@ def build_nodes(
         ballots=ballots,
         tracer=spans.tracer,
     )
-    trees = RecentTrees(store, masks, indexes)
-    execute = build_executor(settings, changes, selection, trees, clock, says, tools, recall)
+    execute = build_executor(settings, changes, selection, clock, says, tools, recall)
     observe = Observer(prompt=says["observe"], result=says["result"])
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up, publisher=publisher),

@@ -7,14 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Clock
 from approvals.storage import Journal
 from domain import Refused
-from models.prompts import PromptFiles, VersionedPrompt
+from models.prompts import PromptFiles
 from models.prompts_langfuse import LangfusePrompts
 from nodes import NAMES, prompts
 from service.prompts.canaries import Canaries
 from service.prompts.changes import PromptChanges
 from service.prompts.record import Announcements, PromptRecord
 from service.prompts.selection import RunPrompts
-from service.prompts.versions import PromptVersions
+from service.prompts.versions import PromptVersions, VersionedPrompt
 from service.settings import Settings
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
 
-from approvals import Notification
+from approvals import Announcement, Notification
 from approvals.channels import Subscriptions, WebhookEndpoint
 from approvals.channels.base import DELAYS
 from approvals.storage import OutboxItem, RunNotice, StoredOutbox, post
@@ -127,6 +127,25 @@ async def test_15_slack_reads_a_link_and_no_button_to_sign_blind(world: World) -
     button = told["blocks"][2]["elements"][0]
     assert button["url"].endswith(ballot.id)
     assert "value" not in button
+
+
+async def test_15_what_needs_no_signature_is_told_in_the_same_order(world: World) -> None:
+    stopped = Announcement(
+        topic="prompt.canary_stopped",
+        org="acme",
+        subject="plan",
+        version="new-1",
+        headline="Canary of prompt plan, version new-1: stopped.",
+        at=world.stage.clock(),
+    )
+    async with writing(world.engine) as conn:
+        await post(conn, stopped, org="acme", at=stopped.at, endpoint="all")
+    (item,) = await parcels(world)
+    assert (item.kind, item.letter) == ("prompt", stopped)
+    async with receiving("200 OK") as receiver, sender(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
+        await carrier.round()
+    told = json.loads(receiver.got[0][1])
+    assert (told["type"], told["data"]["version"]) == ("prompt.canary_stopped", "new-1")
 
 
 async def test_15_a_letter_is_written_with_the_ballot_or_not_at_all(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Prompts of a real installation: recorded by real runs, changed by role over HTTP and at the terminal, seen by people."""
+"""Prompts of a real installation: recorded by real runs, changed by role over HTTP and at the terminal, and seen."""
 
 from pathlib import Path
 from typing import Any
