@@ -84,8 +84,9 @@ class Application:
     selection: ModelSelection
     audit: Audit
     revise: Reviser
+    forges: Forges
+    """Those that are configured."""
     search: RepositorySearch
-    memory: MemoryBook
     ended_runs: EndedRuns
     prompts: RunPrompts
     """Which versions runs speak."""
@@ -137,9 +138,9 @@ class Application:
         return MemoryRebuild(engine=self.engine, ended=self.ended_runs, audit=self.audit)
 
     @property
-    def forges(self) -> Forges:
-        """Those that are configured."""
-        return self.nodes.deliver.publisher.forges
+    def memory(self) -> MemoryBook:
+        """What runs remember."""
+        return self.ended_runs.book
 
     @property
     def environments(self) -> Environments | None:
@@ -316,9 +317,9 @@ def _assemble(  # noqa: PLR0917
         audit=audit,
         revise=revise,
         search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
-        memory=ended_runs.book,
         ended_runs=ended_runs,
         prompts=prompts,
+        forges=publisher.forges,
     )
 
 
