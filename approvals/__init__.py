@@ -4,13 +4,14 @@ from approvals.ballot import Ballot, Decision, Request, Revision, Terms, Voter
 from approvals.contract import Ballots, Clock
 from approvals.digest import action_digest, canonical
 from approvals.errors import refusal
-from approvals.events import AuditFact, Notification, PlanNotice
+from approvals.events import Announcement, AuditFact, Notification, PromptTopic
 from approvals.hitl import bound, interrupt_payload, parse_resume, read_resume
 from approvals.policy import Mode, Policy, default_policy, read_policy
 from approvals.rendering import ShownLine, diff_lines, one_line, parts, pieces, visible
 from approvals.voting import Voting
 
 __all__ = [
+    "Announcement",
     "AuditFact",
     "Ballot",
     "Ballots",
@@ -18,8 +19,8 @@ __all__ = [
     "Decision",
     "Mode",
     "Notification",
-    "PlanNotice",
     "Policy",
+    "PromptTopic",
     "Request",
     "Revision",
     "ShownLine",

@@ -45,13 +45,16 @@ class Notification:
 
 
 PlanTopic = Literal["plan.soft_limit", "plan.hard_limit", "plan.changed"]
+PromptTopic = Literal[
+    "prompt.promoted", "prompt.rolled_back", "prompt.canary_started", "prompt.canary_stopped", "prompt.canary_passed"
+]
 
 
 @value
-class PlanNotice:
-    """What subscribers are told of an organisation's plan: a line of our own words, and the facts."""
+class Announcement:
+    """What subscribers are told that needs nobody's signature: a line of our own words, and the facts."""
 
-    topic: PlanTopic
+    topic: PlanTopic | PromptTopic
     org: str
     title: str
     facts: dict[str, str] = Field(default_factory=dict[str, str])

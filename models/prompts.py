@@ -150,7 +150,16 @@ class PromptFiles:
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
         """See ``PromptSource.render``."""
-        return pick(self.prompts, key=key, staging_share=self.staging_share).render(**values)
+        (prompt,) = await self.choices(key)
+        return prompt.render(**values)
+
+    async def choices(self, key: str, *, staged: bool = True) -> tuple[Prompt, ...]:
+        """What a run may get, best first; ``staged``: whether the share counts that gets the staged version."""
+        return (pick(self.prompts, key=key, staging_share=self.staging_share if staged else 0.0),)
+
+    async def versions(self) -> tuple[Prompt, ...]:
+        """Every version there is, the one for production first."""
+        return self.prompts
 
 
 def load_all(folder: Path, name: str) -> tuple[Prompt, ...]:

@@ -50,15 +50,24 @@ class LangfusePrompts:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
-        """See ``EventSink.render``."""
-        for label in labels(key, self.local.staging_share):
-            prompt = await self.prompt(label)
-            if prompt is not None:
-                try:
-                    return prompt.render(**values)
-                except Broken as error:
-                    self._warn(label, error.message)
-        return await self.local.render(key, **values)
+        """See ``PromptSource.render``."""
+        *ours, last = await self.choices(key)
+        for prompt in ours:
+            try:
+                return prompt.render(**values)
+            except Broken as error:
+                self._warn(prompt.label, error.message)
+        return last.render(**values)
+
+    async def choices(self, key: str, *, staged: bool = True) -> tuple[Prompt, ...]:
+        """What a run may get, best first; our file is the last one."""
+        prompts = [await self.prompt(label) for label in labels(key, self.local.staging_share if staged else 0.0)]
+        return (*filter(None, prompts), *await self.local.choices(key, staged=staged))
+
+    async def versions(self) -> tuple[Prompt, ...]:
+        """Every version there is now, those of Langfuse first."""
+        prompts = [await self.prompt("production"), await self.prompt("staging")]
+        return (*filter(None, prompts), *self.local.prompts)
 
     async def prompt(self, label: Label) -> Prompt | None:
         """The version with this label, not older than ``keep_s``; the last good one when there is no newer answer."""

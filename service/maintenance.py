@@ -71,6 +71,8 @@ class Maintenance:
     """Does what web hooks of forges let in, and answers there."""
     tend_caches: Callable[[], Awaitable[object]]
     """Trims what is kept to be quicker, and rebuilds what is due."""
+    count_canaries: Callable[[], Awaitable[object]]
+    """Counts what came of the runs of canaries of prompts, and stops a worse version."""
     may_act: Callable[[str, str], Awaitable[bool]]
     """Whether this organisation's person or program could still come in."""
     clock: Callable[[], datetime]
@@ -108,6 +110,7 @@ class Maintenance:
         if expire:
             await self.ballots.expire()
             await self.dispatch.look()
+            await self.count_canaries()
             await self._recover()
         # Runs that wait for a signature although no question of theirs is open: decided elsewhere, or expired.
         ballots, now = metadata.tables["ballots"].c, self.clock()

@@ -41,6 +41,7 @@ from service.plans.tables import (
     PLAN_SUBSCRIPTIONS,
     PLAN_USAGE,
 )
+from service.prompts.tables import PROMPT_CANARIES, PROMPT_CHANGES, PROMPT_RUNS, PROMPT_VERSIONS
 from service.runs.dispatcher import Dispatcher
 from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
@@ -235,6 +236,15 @@ TABLES = (
         f"{KEPT_FOR.days} days: numbers made of texts that are remembered, by their hash",
         past=lambda at: VECTORS.c.used_at < at.now - KEPT_FOR,
     ),
+    Kept(
+        PROMPT_RUNS,
+        "thread",
+        f"{_WITH_THREAD}: which version of which prompt it spoke",
+        of_thread=lambda thread, _: PROMPT_RUNS.c.run == thread,
+    ),
+    Kept(PROMPT_VERSIONS, "installation", "for good: texts that a run spoke, to go back to", "nothing"),
+    Kept(PROMPT_CHANGES, "organisation", "for good: who had which version spoken, and why", _ERASURE),
+    Kept(PROMPT_CANARIES, "organisation", "for good: how a version fared beside another one", _ERASURE),
     Kept(STORED, "organisation", "until its client deletes it", "`DELETE /assistants/{id}`"),
     Kept(VERSIONS, "organisation", "with its assistant", "`DELETE /assistants/{id}`"),
     Kept(CRONS, "organisation", "until its client deletes it, or its assistant", "`DELETE /runs/crons/{id}`"),

@@ -94,5 +94,9 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
         "Part of a limit of its plan that an organisation used this month: requests, tokens, runs, seats",
         ("org", "limit"),
     ),
+    "signoff_prompt_canaries": (
+        "Canaries of prompts by what they came to: running, stopped (worse), passed",
+        ("state",),
+    ),
     "signoff_home_bytes": ("The file system of the data directory: free, total", ("state",)),
 }

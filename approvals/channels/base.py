@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from approvals.ballot import Comment
 from approvals.errors import refusal
-from approvals.events import Notification, PlanNotice, PlanTopic, Topic
+from approvals.events import Announcement, Notification, PlanTopic, PromptTopic, Topic
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused, Tier, value
 from domain.configuration import SHORTEST_SECRET, explained, signing_key
@@ -47,7 +47,7 @@ class WebhookEndpoint:
     """``whsec_…``, newest first; each one signs while they are being rotated."""
     kind: Annotated[str, Field(pattern=r"^[a-z]{1,40}$")] = "json"
     """A channel's name: ``registry.RENDERED``."""
-    topics: tuple[Topic | PlanTopic, ...] = (
+    topics: tuple[Topic | PlanTopic | PromptTopic, ...] = (
         "approval.pending",
         "approval.decided",
         "approval.expired",
@@ -55,6 +55,8 @@ class WebhookEndpoint:
         "plan.soft_limit",
         "plan.hard_limit",
         "plan.changed",
+        "prompt.canary_stopped",
+        "prompt.canary_passed",
     )
     orgs: tuple[str, ...] = ()
     """Empty: every organisation."""
@@ -82,8 +84,8 @@ class Subscriptions:
         """The endpoints that may be told of an organisation."""
         return [endpoint for endpoint in self.all if not endpoint.orgs or org in endpoint.orgs]
 
-    def announced(self, letter: PlanNotice) -> Sequence[str]:
-        """Names of those who want to hear this of an organisation's plan."""
+    def announced(self, letter: Announcement) -> Sequence[str]:
+        """Names of those who want to hear this: nothing is to be signed, so forges are not told."""
         return [e.name for e in self.all if letter.topic in e.topics and (not e.orgs or letter.org in e.orgs)]
 
     def named(self, name: str) -> WebhookEndpoint | None:
@@ -143,8 +145,8 @@ class Channel:
     """How the sender reads an answer."""
     render: Callable[[Notification, str], dict[str, Any]] | None = None
     """A notification and a link (may be empty) → the message to post; None: this channel is told nothing."""
-    announce: Callable[[PlanNotice], dict[str, Any]] | None = None
-    """What is told of an organisation's plan → the message to post; a channel has it where it has ``render``."""
+    announce: Callable[[Announcement], dict[str, Any]] | None = None
+    """What needs no signature → the message to post; a channel has it where it has ``render``."""
     tells_as: str = ""
     """The name in ``notify.endpoints``, where it is another one."""
 

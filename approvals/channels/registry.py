@@ -11,7 +11,7 @@ from approvals.channels.github import GITHUB
 from approvals.channels.slack import SLACK
 from approvals.channels.standard import STANDARD
 from approvals.channels.teams import TEAMS
-from approvals.events import Notification, PlanNotice
+from approvals.events import Announcement, Notification
 from domain import Refused
 
 CHANNELS: Final = {channel.name: channel for channel in (STANDARD, SLACK, GITHUB, TEAMS)}
@@ -23,7 +23,7 @@ RENDERED: Final = {each.tells_as or each.name: each.render for each in CHANNELS.
 ANNOUNCED: Final = {
     each.tells_as or each.name: each.announce for each in CHANNELS.values() if each.announce is not None
 }
-"""The same for what is told of an organisation's plan."""
+"""The same for what needs no signature."""
 
 
 def channel_of(kind: str) -> Channel:
@@ -56,6 +56,6 @@ def renderer_of(kind: str) -> Callable[[Notification, str], dict[str, Any]]:
     return RENDERED[kind]
 
 
-def announcer_of(kind: str) -> Callable[[PlanNotice], dict[str, Any]]:
+def announcer_of(kind: str) -> Callable[[Announcement], dict[str, Any]]:
     """How the messages about plans are made for an endpoint that ``renderer_of`` knows."""
     return ANNOUNCED[kind]

@@ -17,14 +17,14 @@ from approvals.channels.registry import announcer_of, renderer_of
 from approvals.channels.ssrf_guard import SsrfGuard, UnresolvedHost
 from approvals.channels.standard import signed_headers
 from approvals.contract import Clock
-from approvals.events import Notification, PlanNotice
+from approvals.events import Announcement, Notification
 from approvals.storage.outbox import Outbox, OutboxItem, RunNotice
 from domain import Refused, Transient
 
 
-def body(letter: Notification | PlanNotice, kind: str, *, link: str) -> bytes:
+def body(letter: Notification | Announcement, kind: str, *, link: str) -> bytes:
     """The bytes to post. Digests and ids, never the action itself: the page behind the link shows it to who may see."""
-    message = announcer_of(kind)(letter) if isinstance(letter, PlanNotice) else renderer_of(kind)(letter, link)
+    message = announcer_of(kind)(letter) if isinstance(letter, Announcement) else renderer_of(kind)(letter, link)
     return json.dumps(message, separators=(",", ":")).encode()
 
 

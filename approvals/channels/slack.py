@@ -20,7 +20,7 @@ from approvals.channels.base import (
     timestamp_of,
     utf8_text,
 )
-from approvals.events import Notification, PlanNotice
+from approvals.events import Announcement, Notification
 from approvals.rendering import one_line
 
 
@@ -76,7 +76,7 @@ def render_slack(letter: Notification, link: str) -> dict[str, Any]:
     return {"text": says, "blocks": blocks}
 
 
-def announce_slack(letter: PlanNotice) -> dict[str, Any]:
+def announce_slack(letter: Announcement) -> dict[str, Any]:
     return {"text": _plain(letter.title)}
 
 

@@ -17,7 +17,7 @@ from approvals.channels.base import (
     untrusted,
     utf8_text,
 )
-from approvals.events import Notification, PlanNotice
+from approvals.events import Announcement, Notification
 from domain.configuration import signing_key
 
 
@@ -75,7 +75,7 @@ def render_standard(letter: Notification, link: str) -> dict[str, Any]:
     }
 
 
-def announce_standard(letter: PlanNotice) -> dict[str, Any]:
+def announce_standard(letter: Announcement) -> dict[str, Any]:
     data = {"org": letter.org, "title": letter.title, **letter.facts}
     return {"type": letter.topic, "timestamp": letter.at.isoformat(), "data": data}
 

@@ -27,7 +27,7 @@ from approvals.channels.base import (
     untrusted,
     utf8_text,
 )
-from approvals.events import Notification, PlanNotice
+from approvals.events import Announcement, Notification
 from approvals.rendering import escape, one_line
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused
@@ -122,7 +122,7 @@ def render_teams(letter: Notification, link: str) -> dict[str, Any]:
     return _card(headline(letter), [f"{name}  {shown}" for name, shown in rows.items()], link)
 
 
-def announce_teams(letter: PlanNotice) -> dict[str, Any]:
+def announce_teams(letter: Announcement) -> dict[str, Any]:
     return _card("Signoff", [plain_text(letter.title)], "")
 
 

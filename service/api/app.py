@@ -30,6 +30,7 @@ from service.api.memory import routes as memory
 from service.api.middleware import MetricsMiddleware, SecurityMiddleware, StrictJsonMiddleware
 from service.api.openai import completions, responses
 from service.api.plans import routes as plans
+from service.api.prompts import routes as prompts
 from service.mcp.http import McpResponse, open_mcp
 from service.settings import Settings
 from service.wiring.server import ServerContext
@@ -67,6 +68,7 @@ def create_app(settings: Settings, opening: Opening, *, also: Sequence[Callable[
         results,
         search,
         memory,
+        prompts,
         completions,
         responses,
         keys,

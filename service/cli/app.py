@@ -85,7 +85,9 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "jobs": CommandEntry("cli.queue", "jobs_app", "The work of the service, and what of it died."),
     "approvals": CommandEntry("cli.approvals", "app", "Read what waits for a signature, and give or refuse it."),
     "prompts": CommandEntry(
-        "cli.models", "prompts_app", "What the planner, the coder and the reviewer are told, in which versions."
+        "cli.prompts.commands",
+        "app",
+        "What the planner, the coder and the reviewer are told: versions, outcomes, promotion, canaries.",
     ),
     "bench": CommandEntry("bench.cli", "app", "Measure strategies and models on small bugs."),
     "eval": CommandEntry("eval.cli", "app", "Know how good it is: run a dataset, compare, judge."),

@@ -1,4 +1,4 @@
-"""``signoff models``, ``usage``, ``prompts``: who would be asked and why, what it cost, what they are told."""
+"""``signoff models``, ``usage``: who would be asked and why, and what it cost."""
 
 import json
 import sys
@@ -11,17 +11,15 @@ from rich.text import Text
 from domain import Refused, Task
 from domain.evidence import FailureKind
 from domain.identity import ensure_no_credential
-from models import Message, Prompt, Role, SelectionContext
+from models import Message, Role, SelectionContext
 from models.routing import KIND_OF, ModelCard, tier_for
-from nodes import NAMES
 from sandbox import Check
 from service import report, usage
 from service.auth.four_eyes import local_user
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
-from service.settings import Settings, read_settings
+from service.settings import read_settings
 from service.wiring.application import Application, open_application
-from service.wiring.coding.prompts import prompt_versions
 from service.wiring.models import probe_dialects
 from service.wiring.plans import payers
 
@@ -321,78 +319,3 @@ def _print_usage(summary: dict[str, Any]) -> None:
         f"Always asking the premium model would have cost {total['premium_cost']}; saved {total['saved']}.",
         highlight=False,
     )
-
-
-prompts_app = typer.Typer(
-    no_args_is_help=True, help="What the planner, the coder and the reviewer are told, in which versions."
-)
-
-
-@prompts_app.command("list")
-def list_prompts(as_json: Annotated[bool, JSON] = False) -> None:
-    """List every version of every prompt, and which of them runs get.
-
-    Example:
-      signoff prompts list
-    """
-
-    async def work() -> tuple[Settings, list[Prompt]]:
-        settings = read_settings()
-        return settings, [prompt for name in NAMES for prompt in await prompt_versions(settings, name)]
-
-    settings, versions = run_async(work, as_json=as_json)
-    rows = [(prompt, share_of(prompt, versions, settings.prompts_staging_share)) for prompt in versions]
-    if as_json:
-        print_json([{**_about(prompt), "share": share} for prompt, share in rows])
-        return
-    table = Table("prompt", "version", "label", "runs", box=None)
-    for prompt, share in rows:
-        table.add_row(prompt.name, prompt.version, prompt.label, f"{share:.0%}")
-    out().print(table)
-
-
-@prompts_app.command()
-def show(
-    name: Annotated[str, typer.Argument(help="plan, execute, observe, replan or review.")],
-    version: Annotated[str | None, typer.Option("--version", help="As the list has it. Empty: production.")] = None,
-    as_json: Annotated[bool, JSON] = False,
-) -> None:
-    """Print one prompt as it stands, its places to fill in included.
-
-    Examples:
-      signoff prompts show plan
-
-      signoff prompts show execute --version 3f1c2a9b0d4e
-    """
-
-    async def work() -> Prompt:
-        versions = await prompt_versions(read_settings(), name)
-        matching = (p for p in versions if (p.version == version if version else p.label == "production"))
-        if (prompt := next(matching, None)) is None:
-            raise Refused(
-                f"There is no such version of {name}.",
-                code="prompt_unknown",
-                hint="There are: " + ", ".join(p.version for p in versions),
-            )
-        return prompt
-
-    prompt = run_async(work, as_json=as_json)
-    if as_json:
-        print_json({**_about(prompt), "parts": [{"role": role, "text": text} for role, text in prompt.texts]})
-        return
-    for role, text in prompt.texts:
-        typer.echo(f"<!-- {role} -->\n{text.rstrip()}")
-
-
-def _about(prompt: Prompt) -> dict[str, Any]:
-    return {"name": prompt.name, "version": prompt.version, "label": prompt.label}
-
-
-def share_of(prompt: Prompt, versions: list[Prompt], staging: float) -> float:
-    """Share of the runs that get this version: of several with one label the first counts."""
-    same = [p for p in versions if p.name == prompt.name]
-    first = {label: next((p for p in same if p.label == label), None) for label in ("production", "staging")}
-    staged = staging if first["staging"] is not None else 0.0
-    if first.get(prompt.label) is not prompt:
-        return 0.0
-    return staged if prompt.label == "staging" else 1.0 - staged

@@ -15,6 +15,7 @@ from service import usage
 from service.console.pages import PageRoute, page
 from service.console.session import PATH, ReadsAudit, ReadsRuns
 from service.errors import refuse
+from service.prompts import outcomes as outcome_rows
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 AUDIT_LINES = 200
@@ -26,6 +27,7 @@ PEOPLE = frozenset({"user"})
 async def models(who: ReadsRuns, by: str = "model", since: Annotated[str, Query(max_length=40)] = "7d") -> Response:
     """Calls, tokens, cost and saving, by what one chooses; the catalogue; the latest decisions and their reasons."""
     application, error = who.at.application, None
+    prompts = application.prompts
     summary: dict[str, Any] = {"rows": [], "total": {}}
     try:
         group = usage.grouped(by)
@@ -48,6 +50,8 @@ async def models(who: ReadsRuns, by: str = "model", since: Annotated[str, Query(
         groups=[each for each in usage.BYS if each not in PEOPLE or who.may("audit:read")],
         summary=summary,
         cards=application.catalogue.models,
+        outcomes=[(row, outcome_rows.cells(row)) for row in await prompts.outcomes.of(who.org)],
+        canaries=await prompts.canaries.list(who.org),
         decisions=await application.decisions.latest(who.org, limit=50),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from domain import Refused, value
 from service.eval.results import APART, AttemptResult
-from service.eval.statistics import Interval, mcnemar, paired_difference
+from service.statistics import Interval, mcnemar, paired_difference
 
 
 @value

@@ -17,7 +17,7 @@ from domain import Refused, SignoffError, value
 from domain.masking import Masker
 from models import Model, ModelSettings, Prompt, Question, metered
 from models.routing import ModelCard, ModelRegistry
-from service.eval.statistics import Interval, paired_difference, wilson
+from service.statistics import Interval, paired_difference, wilson
 
 PROMPT: Final = Path(__file__).with_name("judge.md")
 VOTES: Final = 3

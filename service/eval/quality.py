@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from domain import Refused
 from domain.text import json_value
 from service.eval.results import APART, Summary
-from service.eval.statistics import wilson
+from service.statistics import wilson
 
 _SUMMARY = TypeAdapter(Summary)
 _COLUMNS: Final = (

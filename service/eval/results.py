@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter
 
 from domain import Refused, value
 from domain.text import json_value
-from service.eval.statistics import Interval, pass_at_k, wilson
+from service.statistics import Interval, pass_at_k, wilson
 
 Outcome = Literal[
     "resolved",

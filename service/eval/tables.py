@@ -11,7 +11,7 @@ from domain import Refused
 from service.eval.compare import EvaluationComparison
 from service.eval.judged import JudgedEvaluation
 from service.eval.results import APART, MEANING, Summary
-from service.eval.statistics import Interval
+from service.statistics import Interval
 
 
 def percent(share: float) -> str:

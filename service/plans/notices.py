@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from approvals import PlanNotice
+from approvals import Announcement
 from approvals.channels import Subscriptions
 from approvals.storage import post
 from domain import value
@@ -57,7 +57,7 @@ class PlanNotices:
         if end.level == "hard":
             until = "" if end.meter == "seats" else f" until {renews_at:%Y-%m-%d} (UTC)"
             rest = f"Nothing more of it is begun{until}."
-        notice = PlanNotice(
+        notice = Announcement(
             topic="plan.hard_limit" if end.level == "hard" else "plan.soft_limit",
             org=end.org,
             title=f"{end.org} has used {end.used:,} of {end.most:,} {end.meter} of the plan {end.plan}. {rest}",
@@ -81,8 +81,8 @@ class PlanNotices:
             day = f"{current.grace_until:%Y-%m-%d}"
             title = f"A payment of {org} failed. The plan {current.name} goes on until {day} (UTC)."
         facts = {"plan": current.name, "because": current.because, **({"grace_until": until} if until else {})}
-        await self._post(conn, PlanNotice(topic="plan.changed", org=org, title=title, facts=facts, at=self.clock()))
+        await self._post(conn, Announcement(topic="plan.changed", org=org, title=title, facts=facts, at=self.clock()))
 
-    async def _post(self, conn: AsyncConnection, notice: PlanNotice) -> None:
+    async def _post(self, conn: AsyncConnection, notice: Announcement) -> None:
         for endpoint in self.subscriptions.announced(notice):
             await post(conn, notice, org=notice.org, at=self.clock(), endpoint=endpoint)

@@ -88,6 +88,8 @@ class RunEngine:
     owner: str = field(default_factory=own_name)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ended: Ended = nobody
+    rested: Ended = nobody
+    """Hears of every stretch of work that came to its end, and of one that ended the run before ``ended`` does."""
     began: Began = nobody
     stop: Callable[[str], Awaitable[None]] = nobody  # ends what nodes of a run began and did not wait for
     lease_for: timedelta = timedelta(seconds=30)
@@ -170,6 +172,7 @@ class RunEngine:
             state = _stands(settled, outcome.state)
         else:
             state = await self.standing(run.id)
+        await self.rested(state)
         if state.run.status in FINAL:
             await self.ended(state)
         return state

@@ -20,6 +20,7 @@ from service.plans.tables import (
     PLAN_SUBSCRIPTIONS,
     PLAN_USAGE,
 )
+from service.prompts.tables import PROMPT_CANARIES, PROMPT_CHANGES, PROMPT_RUNS, PROMPT_VERSIONS
 from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
 from service.runs.threads import THREADS
@@ -36,6 +37,7 @@ ALL = (
     *(RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, SERVICE_ACCOUNTS, ITEMS, STORED, VERSIONS, CRONS, EVENTS, RATES),
     *(FORGE_EVENTS, VECTORS, SEGMENTS, FINGERPRINTS),
     *(PLAN_ACCOUNTS, PLAN_SUBSCRIPTIONS, PAYMENT_EVENTS, PLAN_USAGE, PLAN_RESERVATIONS, PLAN_NOTICES),
+    *(FORGE_EVENTS, VECTORS, SEGMENTS, FINGERPRINTS, PROMPT_VERSIONS, PROMPT_CHANGES, PROMPT_CANARIES, PROMPT_RUNS),
 )
 """The tables of the service; METADATA knows a table only once its module was imported."""
 EVERY_ROOM = (approvals, audit, METADATA, MODEL_TABLES)

@@ -28,7 +28,7 @@ from nodes._masking import Masks
 from nodes.rating.rules import Reviser
 from retrieval import IndexFolder
 from risk import RiskEngine
-from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
+from sandbox import Backend, Check, Pool, Spec, Store
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
@@ -36,6 +36,7 @@ from service.auth.secrets import ensure_same_keys
 from service.memory.changes import MemoryChanges
 from service.memory.ended_runs import EndedRuns
 from service.memory.rebuilding import MemoryRebuild
+from service.prompts.selection import RunPrompts
 from service.runs.engine import RunEngine, nobody
 from service.runs.fenced_backend import FencedBackend
 from service.runs.runs import Run, RunLeases, Runs
@@ -47,8 +48,9 @@ from service.wiring.coding.coder import open_tools
 from service.wiring.coding.learning import learning_from
 from service.wiring.coding.memory import open_book, open_ended_runs, open_recall, remembering
 from service.wiring.coding.nodes import build_nodes
+from service.wiring.coding.prompts import open_prompts
 from service.wiring.content import open_content
-from service.wiring.environments import open_environments
+from service.wiring.environments import open_workspaces
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.plans import Plans, open_plans, plan_file
@@ -86,8 +88,9 @@ class Application:
     forges: Forges
     """Those that are configured."""
     search: RepositorySearch
-    memory: MemoryBook
     ended_runs: EndedRuns
+    prompts: RunPrompts
+    """Which versions runs speak."""
     forge_hooks: Sequence[ForgeHook] = ()
     """What may come in from forges."""
     connections: Connections = field(default_factory=Connections)
@@ -135,6 +138,11 @@ class Application:
     def rebuild_memory(self) -> MemoryRebuild:
         """Makes the memories of an organisation anew from its runs."""
         return MemoryRebuild(engine=self.engine, ended=self.ended_runs, audit=self.audit)
+
+    @property
+    def memory(self) -> MemoryBook:
+        """What runs remember."""
+        return self.ended_runs.book
 
     @property
     def environments(self) -> Environments | None:
@@ -240,12 +248,12 @@ async def open_application(
         await four_eyes.look()
         people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
         connections = load_connections(settings.connections) if settings.connections else Connections()
-        ballots = StoredBallots(
-            engine=database, clock=clock, people=people, journal=audit, mailing=mailing(forges, connections)
-        )
+        told = mailing(forges, connections)
+        ballots = StoredBallots(engine=database, clock=clock, people=people, journal=audit, mailing=told)
         plans = open_plans(settings, limits, database, audit, connections, clock)
+        prompts = open_prompts(settings, database, audit=audit, told=told, clock=clock)
         application = _assemble(
-            settings, stack, spans, storage, people, ballots, audit, forges, plans, served_to, models, clock
+            settings, stack, spans, storage, people, ballots, audit, prompts, forges, plans, served_to, models, clock
         )
         yield replace(
             application,
@@ -265,6 +273,7 @@ def _assemble(  # noqa: PLR0917
     people: LocalDirectory,
     ballots: Ballots,
     audit: Audit,
+    prompts: RunPrompts,
     forges: ForgeSettings,
     plans: Plans | None,
     served_to: str | None,
@@ -275,12 +284,12 @@ def _assemble(  # noqa: PLR0917
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store, tools = open_content(settings, storage, clock), open_tools(settings, stack)
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
+    workspaces, environments = open_workspaces(settings, fenced, store, spec, spans, stack.push_async_callback)
     masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, plans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     publisher = open_publisher(forges, store, clock, stack.push_async_callback)
-    ended_runs = open_ended_runs(store, ballots, book := open_book(settings, storage.engine, clock))
+    ended_runs = open_ended_runs(store, ballots, open_book(settings, storage.engine, clock))
     nodes = build_nodes(
         settings,
         selection,
@@ -294,14 +303,14 @@ def _assemble(  # noqa: PLR0917
         revise=revise,
         publisher=publisher,
         clock=clock,
-        recall=open_recall(settings, book),
+        recall=open_recall(settings, ended_runs.book),
+        prompts=prompts,
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
+    engine = _engine(settings, storage, spans, nodes, leases, selection, ended_runs, plans, served_to is None, clock)
     return Application(
         settings=settings,
-        engine=_engine(
-            settings, storage, spans, nodes, workspaces, leases, selection, ended_runs, plans, served_to is None, clock
-        ),
+        engine=replace(engine, rested=prompts.rested),
         nodes=nodes,
         ballots=ballots,
         store=store,
@@ -313,8 +322,8 @@ def _assemble(  # noqa: PLR0917
         audit=audit,
         revise=revise,
         search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
-        memory=book,
         ended_runs=ended_runs,
+        prompts=prompts,
         forges=publisher.forges,
     )
 
@@ -324,7 +333,6 @@ def _engine(  # noqa: PLR0917
     storage: Storage,
     spans: Tracing,
     nodes: Nodes,
-    workspaces: Workspaces,
     leases: RunLeases,
     selection: ModelSelection,
     ended_runs: EndedRuns,
@@ -339,7 +347,7 @@ def _engine(  # noqa: PLR0917
         graph=graph,
         runs=Runs(engine=storage.engine, admit=plans.metering.admit_run if plans else None),
         ballots=deliver.ballots,
-        workspaces=workspaces,
+        workspaces=nodes.plan.workspaces,
         store=deliver.delivery.store,
         spans=RunSpans(spans),
         org=settings.org,
@@ -353,15 +361,6 @@ def _engine(  # noqa: PLR0917
         leases=leases,
         stop=nodes.team.running.stop,
     )
-
-
-def _workspaces(  # noqa: PLR0917
-    settings: Settings, stack: AsyncExitStack, backend: Backend, store: Store, spec: Spec, spans: Tracing
-) -> tuple[Workspaces, Environments | None]:
-    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
-    workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
-    stack.push_async_callback(workspaces.close)
-    return workspaces, environments
 
 
 def _select_models(  # noqa: PLR0917

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from domain import Refused
-from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, backend_named
+from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, Workspaces, backend_named
 from sandbox.environments import Credentials, DockerLayers, Environments, SetupBounds, credential
 from service.settings import Settings
 from service.wiring.sandboxes import listed, rules_of
+from service.wiring.telemetry import trace_passage
+from telemetry import Tracing
 
 ENGINE_S = 900
 """Seconds the engine may take to make an image of a large layer."""
@@ -59,6 +61,21 @@ def open_environments(
         ),
         credentials=partial(credentials_of, settings),
     )
+
+
+def open_workspaces(  # noqa: PLR0917
+    settings: Settings,
+    backend: Backend,
+    store: Store,
+    spec: Spec,
+    spans: Tracing,
+    closing: Callable[[Callable[[], Awaitable[None]]], object],
+) -> tuple[Workspaces, Environments | None]:
+    """Return the workspaces of runs on a backend, and what sets their environments up: see ``open_environments``."""
+    environments = open_environments(settings, store, spec, partial(trace_passage, spans), closing)
+    workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
+    closing(workspaces.close)
+    return workspaces, environments
 
 
 def credentials_of(settings: Settings) -> Credentials:

@@ -22,6 +22,7 @@ from domain import SignoffError
 from sandbox import Check, Docker
 from service.plans.documents import warning_line
 from service.plans.metering import PlanUse
+from service.prompts.tables import PROMPT_CANARIES
 from service.queue.jobs import IS_DEAD
 from service.runs.runs import RUNS
 from service.runs.turns import TURNS
@@ -72,6 +73,8 @@ _LETTERS = (
     .group_by(_OUTBOX.c.state)
 )
 
+_CANARIES = select(PROMPT_CANARIES.c.state, func.count().label("canaries")).group_by(PROMPT_CANARIES.c.state)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseReadings:
@@ -119,6 +122,13 @@ async def read_database(engine: AsyncEngine, now: datetime) -> DatabaseReadings:
     for cache in ("answers", "plans"):
         count = await fetch_one(engine, select(func.count()).where(alive(cache, now)), {}, within_s=ANSWER_S)
         readings.append(GaugeReading(name="signoff_cache_entries", amount=int(count), labels={"cache": cache}))
+    came_to = {
+        str(row["state"]): int(row["canaries"]) for row in await fetch_all(engine, _CANARIES, {}, within_s=ANSWER_S)
+    }
+    readings += [
+        GaugeReading(name="signoff_prompt_canaries", amount=came_to.get(state, 0), labels={"state": state})
+        for state in ("running", "stopped", "passed")
+    ]
     return DatabaseReadings(runs=runs, waiting=open_, readings=readings)
 
 

@@ -302,6 +302,7 @@ def _maintenance(  # noqa: PLR0917
         crons=Crons(engine=database, clock=now),
         forge_events=inbox.work,
         tend_caches=Caches(application=application).tend,
+        count_canaries=application.prompts.canaries.count_all,
         may_act=keys.active,
         clock=now,
     )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from approvals import Ballot, Notification, PlanNotice
+from approvals import Announcement, Ballot, Notification
 from approvals.channels.registry import ANNOUNCED, CHANNELS, RENDERED, announcer_of
 from approvals.storage import HookAnswer
 from approvals.testing.rehearsal import START
@@ -164,6 +164,30 @@ def test_text_from_outside_forges_nothing(kind: str) -> None:
         assert "RIGHT-TO-LEFT OVERRIDE" in shown
 
 
+def announced(kind: str, *, headline: str = "Canary of prompt plan, version new-1: stopped.") -> Any:
+    announce = ANNOUNCED[kind]
+    assert announce is not None
+    return announce(
+        Announcement(
+            topic="prompt.canary_stopped",
+            org="acme",
+            title=headline,
+            facts={"prompt": "plan", "version": "new-1"},
+            at=START,
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(RENDERED))
+def test_what_needs_no_signature_is_told_too_and_leads_nowhere(kind: str) -> None:
+    shown = json.dumps(announced(kind), ensure_ascii=False)
+    assert "version new-1: stopped" in shown
+    assert "Action." not in shown
+    assert "action_id" not in shown
+    if kind != "json":
+        assert elements(announced(kind)) == elements(announced(kind, headline=HOSTILE))
+
+
 def test_every_channel_is_told_or_answers_by_a_name_of_its_own() -> None:
     assert len(set(CHANNELS)) == len(CHANNELS)
     assert set(SENDERS) == set(CHANNELS)
@@ -175,7 +199,7 @@ def test_every_channel_that_is_told_of_approvals_is_told_of_plans() -> None:
 
 @pytest.mark.parametrize("kind", sorted(RENDERED))
 def test_what_is_told_of_a_plan_is_one_line_in_which_nothing_is_markup(kind: str) -> None:
-    notice = PlanNotice(topic="plan.changed", org="acme", title=HOSTILE, facts={"plan": "team"}, at=START)
+    notice = Announcement(topic="plan.changed", org="acme", title=HOSTILE, facts={"plan": "team"}, at=START)
     message = json.loads(json.dumps(announcer_of(kind)(notice)))
     if kind == "json":  # a program reads it as data
         assert (message["type"], message["data"]["title"], message["data"]["plan"]) == ("plan.changed", HOSTILE, "team")

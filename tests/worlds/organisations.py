@@ -114,6 +114,11 @@ BODIES: Mapping[str, list[Any]] = {
     "PATCH /v1/keys/{key_id}": [{"standing": ""}],
     "PUT /v1/plans/organisations/{org}": [{"plan": ID}, {"plan": ""}],
     "POST /v1/memory": [{"repo": ID, "title": "x", "text": "y"}, {"repo": "/nowhere", "title": ID, "text": ID}],
+    "POST /v1/prompts/{name}/promote": [{"version": ID}, {"version": ID, "why": ID}],
+    "POST /v1/prompts/{name}/rollback": [{"why": ID}],
+    "POST /v1/prompts/{name}/follow": [{"why": ID}],
+    "POST /v1/prompts/{name}/canary": [{"version": ID, "share": 0.5}, {"version": ID, "max_runs": 1, "why": ID}],
+    "POST /v1/prompts/{name}/canary/end": [{"why": ID}],
     "PATCH /v1/memory/{memory_id}": [{"text": "mine now"}, {"pinned": True}, {"pinned": False}],
 }
 """A body for every route that takes one, with ids wherever ids, or what might be taken for one, can stand."""
@@ -158,6 +163,9 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /v1/approvals": [{"run": ID}, {"cursor": ID}, {"cursor": f"1.{ID}"}, {"mine": "true"}],
     "GET /store/items": [{"namespace": ID, "key": ID}, {"namespace": "acme", "key": ID}],
     "GET /v1/usage": [{"run": ID}, {"run": ID, "by": "user"}],
+    "GET /v1/prompts/outcomes": [{"prompt": ID}],
+    "GET /v1/prompts/changes": [{"prompt": ID}],
+    "GET /v1/prompts/canaries": [{"prompt": ID}],
     "GET /threads/{thread_id}/history": [{"before": ID}],
     "GET /v1/search": [{"query": "nothing", "thread_id": ID}, {"query": ID, "repo": f"/nowhere/{ID}"}],
 }

@@ -1,5 +1,6 @@
 """Wiring of the coder: its loops, its single answers, the tools of servers that it may use, teams of coders."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from approvals import Clock
@@ -18,7 +19,6 @@ from nodes.teamwork.merging import MergeQueue
 from nodes.teamwork.turns import WorkerTurns
 from sandbox import Check
 from service.settings import Settings
-from service.wiring.coding.prompts import prompt_sources
 from service.wiring.models import ModelSelection
 from tools import McpServers, ServerReport, ToolServers, load_servers
 
@@ -69,13 +69,13 @@ def build_executor(  # noqa: PLR0917
     settings: Settings,
     changes: ChangeRunner,
     selection: ModelSelection,
-    trees: RecentTrees,
     clock: Clock,
+    says: Mapping[str, PromptSource],
     tools: ToolServers | None = None,
     recall: Recall | None = None,
 ) -> Executor:
     """Build the node ``execute``."""
-    says = prompt_sources(settings)
+    trees = RecentTrees(changes.store, changes.masks, changes.indexes)
     calls = ToolCalls(changes=changes, servers=tools or McpServers())
     loop = CoderLoop(
         changes=changes,

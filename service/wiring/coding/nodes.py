@@ -5,11 +5,11 @@ from functools import partial
 from approvals import Ballots, Clock, Voter
 from database import now
 from graphs import Nodes
+from models import PromptSource
 from nodes._masking import Masks
 from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
-from nodes.coder.context import RecentTrees
 from nodes.deliver import Deliverer
 from nodes.memory.recall import Recall
 from nodes.observe import Observer
@@ -23,9 +23,9 @@ from nodes.wait import Waiter
 from retrieval import IndexFolder
 from sandbox import Workspaces
 from sandbox.environments import Environments
+from service.prompts.selection import RunPrompts
 from service.settings import Settings
 from service.wiring.coding.coder import build_executor, build_team
-from service.wiring.coding.prompts import prompt_sources
 from service.wiring.models import ModelSelection
 from service.wiring.telemetry import trace_decision
 from telemetry import Tracing
@@ -48,9 +48,10 @@ def build_nodes(
     resume_votes_as: Voter | None = None,
     tools: ToolServers | None = None,
     recall: Recall,
+    prompts: RunPrompts,
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
-    store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
+    store, risk, require, says = revise.store, revise.engine, revise.require, prompts.sources
     decided, set_up = partial(trace_decision, spans), EnvironmentSetup(environments=environments, tracer=spans.tracer)
     changes = ChangeRunner(
         workspaces=workspaces,
@@ -62,7 +63,7 @@ def build_nodes(
         ballots=ballots,
         tracer=spans.tracer,
     )
-    execute = build_executor(settings, changes, selection, RecentTrees(store, masks, indexes), clock, tools, recall)
+    execute = build_executor(settings, changes, selection, clock, says, tools, recall)
     observe = Observer(prompt=says["observe"], result=says["result"])
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up, publisher=publisher),
@@ -84,7 +85,7 @@ def build_nodes(
         replan=Replanner(
             workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
-        review=_reviewer(settings, selection, changes, clock),
+        review=_reviewer(says["review"], selection, changes, clock),
         assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer, publisher=publisher),
         ask=Asker(ballots=ballots, masks=masks),
         wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=decided),
@@ -93,14 +94,14 @@ def build_nodes(
     )
 
 
-def _reviewer(settings: Settings, selection: ModelSelection, changes: ChangeRunner, clock: Clock) -> Reviewer:
+def _reviewer(prompt: PromptSource, selection: ModelSelection, changes: ChangeRunner, clock: Clock) -> Reviewer:
     return Reviewer(
         workspaces=changes.workspaces,
         store=changes.store,
         masks=changes.masks,
         roster=selection,
         engine=changes.engine,
-        prompt=prompt_sources(settings)["review"],
+        prompt=prompt,
         clock=clock,
         tracer=changes.tracer,
     )

@@ -1,16 +1,38 @@
-"""Prompts of this process: the files of the product, the user's over them, Langfuse before both."""
+"""Prompts of this process: the files of the product, the user's over them, Langfuse before both; and who chooses."""
 
 from collections.abc import Mapping
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from approvals import Clock
+from approvals.storage import Journal
 from domain import Refused
-from models import Prompt, PromptSource
 from models.prompts import PromptFiles
 from models.prompts_langfuse import LangfusePrompts
 from nodes import NAMES, prompts
+from service.prompts.canaries import Canaries
+from service.prompts.changes import PromptChanges
+from service.prompts.record import Announcements, PromptRecord
+from service.prompts.selection import RunPrompts
+from service.prompts.versions import PromptVersions, VersionedPrompt
 from service.settings import Settings
 
 
-def prompt_sources(settings: Settings) -> Mapping[str, PromptSource]:
+def open_prompts(
+    settings: Settings, database: AsyncEngine, *, audit: Journal, told: Announcements, clock: Clock
+) -> RunPrompts:
+    """The prompts of an installation's runs, and what people change about them.
+
+    Raises:
+        Refused: ``prompt_invalid`` for a file that is none; ``settings_invalid`` for Langfuse without its keys.
+    """
+    versions = PromptVersions(engine=database, sources=prompt_sources(settings), clock=clock)
+    record = PromptRecord(audit=audit, told=told, clock=clock)
+    changes = PromptChanges(engine=database, versions=versions, record=record)
+    return RunPrompts(canaries=Canaries(engine=database, changes=changes), org=settings.org)
+
+
+def prompt_sources(settings: Settings) -> Mapping[str, VersionedPrompt]:
     """The source of every prompt, by name.
 
     Raises:
@@ -48,18 +70,3 @@ def remote(settings: Settings, name: str) -> LangfusePrompts:
     return LangfusePrompts(
         name=name, local=local(settings, name), host=host, public_key=public, secret_key=secret.get_secret_value()
     )
-
-
-async def prompt_versions(settings: Settings, name: str) -> tuple[Prompt, ...]:
-    """Every version that a run could get now, the one for production first.
-
-    Raises:
-        Refused: ``prompt_unknown`` for a name that no node has.
-    """
-    if name not in NAMES:
-        raise Refused(f"There is no prompt {name!r}.", code="prompt_unknown", hint=f"There are: {', '.join(NAMES)}.")
-    versions: list[Prompt] = []
-    if settings.langfuse_prompts:
-        source = remote(settings, name)
-        versions = [p for p in [await source.prompt("production"), await source.prompt("staging")] if p is not None]
-    return (*versions, *local(settings, name).prompts)

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
 
-from approvals import Notification, PlanNotice
+from approvals import Announcement, Notification
 from approvals.channels import Subscriptions, WebhookEndpoint, verify_standard
 from approvals.channels.base import DELAYS
 from approvals.storage import OutboxItem, RunNotice, StoredOutbox, post
@@ -129,6 +129,24 @@ async def test_15_slack_reads_a_link_and_no_button_to_sign_blind(world: World) -
     assert "value" not in button
 
 
+async def test_15_what_needs_no_signature_is_told_in_the_same_order(world: World) -> None:
+    stopped = Announcement(
+        topic="prompt.canary_stopped",
+        org="acme",
+        title="Canary of prompt plan, version new-1: stopped.",
+        facts={"prompt": "plan", "version": "new-1"},
+        at=world.stage.clock(),
+    )
+    async with writing(world.engine) as conn:
+        await post(conn, stopped, org="acme", at=stopped.at, endpoint="all")
+    (item,) = await parcels(world)
+    assert (item.kind, item.letter) == ("notice", stopped)
+    async with receiving("200 OK") as receiver, sender(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
+        await carrier.round()
+    told = json.loads(receiver.got[0][1])
+    assert (told["type"], told["data"]["version"]) == ("prompt.canary_stopped", "new-1")
+
+
 async def test_15_a_letter_is_written_with_the_ballot_or_not_at_all(world: World) -> None:
     ballot = await world.stage.ask()
     await world.ballots.vote(ballot.id, yes(ballot), world.stage.human("vera"))
@@ -197,7 +215,7 @@ async def test_15_both_kinds_are_sent_as_they_always_were(world: World) -> None:
 
 
 async def test_15_what_is_told_of_a_plan_is_sent_like_every_other_letter(world: World) -> None:
-    told = PlanNotice(topic="plan.soft_limit", org="acme", title="80 of 100", facts={"limit": "runs"}, at=AT)
+    told = Announcement(topic="plan.soft_limit", org="acme", title="80 of 100", facts={"limit": "runs"}, at=AT)
     async with receiving("200 OK") as receiver:
         endpoint = WebhookEndpoint(name="all", url=f"http://127.0.0.1:{receiver.port}/in", secrets=(SECRET,))
         subscriptions = Subscriptions(all=(endpoint,))
@@ -207,7 +225,7 @@ async def test_15_what_is_told_of_a_plan_is_sent_like_every_other_letter(world: 
         async with writing(world.engine) as conn:
             await post(conn, told, org="acme", at=AT, endpoint="all")
         box = StoredOutbox(engine=world.engine, clock=lambda: AT)
-        (item,) = [each for each in await box.list("acme") if each.kind == "plan"]
+        (item,) = [each for each in await box.list("acme") if each.kind == "notice"]
         assert item.letter == told
         async with sender(
             world, endpoint.url, outbox=box, subscriptions=subscriptions, clock=lambda: AT, link=lambda _: ""

@@ -144,7 +144,7 @@ def test_every_route_is_walked_and_every_body_has_an_entry() -> None:
     assert set(described) <= world.routes(APP)
     assert {name for name, about in described.items() if "requestBody" in about} == set(BODIES)
     given = [(name, each) for name, about in described.items() for each in about.get("parameters", [])]
-    ids = {"run", "cursor", "key", "before", "namespace", "thread_id"}
+    ids = {"run", "cursor", "key", "before", "namespace", "thread_id", "prompt"}
     no_ids = {
         "xray",
         "limit",

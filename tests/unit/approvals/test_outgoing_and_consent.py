@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import Notification
+from approvals import Announcement, Notification
 from approvals.channels import Subscriptions, WebhookEndpoint
 from approvals.channels.base import DELAYS, JITTER, due_again
 from approvals.channels.github import parse_github
 from approvals.channels.sender import body
 from approvals.channels.slack import parse_slack
 from approvals.channels.standard import parse_standard
+from approvals.events import PromptTopic
 from approvals.testing.rehearsal import START
 from domain import Refused
 
@@ -75,6 +76,21 @@ def test_who_is_told_what() -> None:
     assert told.named("acme") == acme
     assert told.named("gone") is None
     assert SECRET not in repr(told)
+
+
+def test_who_is_told_of_prompts() -> None:
+    everything = WebhookEndpoint(name="all", url="https://a.example/", secrets=(SECRET,))
+    promotions = WebhookEndpoint(
+        name="promotions", url="https://b.example/", secrets=(SECRET,), topics=("prompt.promoted",), orgs=("acme",)
+    )
+    told = Subscriptions(all=(everything, promotions), elsewhere=("forge",))
+
+    def about(topic: PromptTopic) -> Announcement:
+        return Announcement(topic=topic, org="acme", title="h", facts={"prompt": "plan", "version": "1"}, at=START)
+
+    assert told.announced(about("prompt.canary_stopped")) == ["all"], "and no forge: nothing is to be signed"
+    assert told.announced(about("prompt.canary_passed")) == ["all"]
+    assert told.announced(about("prompt.promoted")) == ["promotions"]
 
 
 def test_slack_markup_in_names_is_text() -> None:

@@ -1,4 +1,4 @@
-"""Statistics of an evaluation: intervals of a rate and of a difference, McNemar's test, pass@k. Pure.
+"""Statistics of evaluations and of outcomes: intervals of a rate and of a difference, McNemar's test, pass@k. Pure.
 
 Sources: Wilson, Probable inference (1927); McNemar, Sampling error of correlated proportions (1947), exact form;
 Efron's percentile bootstrap over cases; Chen et al., Evaluating large language models trained on code (2021), pass@k.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.eval.statistics import mcnemar, paired_difference, pass_at_k, wilson
+from service.statistics import mcnemar, paired_difference, pass_at_k, wilson
 
 SHARE = st.floats(0, 1)
 
