@@ -160,12 +160,14 @@ class Settings(Reporting, Lifetimes):
 
     sandbox: str = Field(
         default="docker",
-        description="Backend: docker, or unsafe-local, which runs commands on this machine without any protection "
-        "(tests only).",
+        description="Backend: docker; kubernetes, pods claimed from a warm pool of agent-sandbox; or unsafe-local, which "
+        "runs commands on this machine without any protection (tests only).",
     )
     sandbox_image: str = Field(default="signoff-sandbox:latest", description="Image that commands run in.")
     sandbox_runtime: str = Field(
-        default="", description="Runtime of that backend; empty: its first. docker: runc, runsc (gVisor) or kata."
+        default="",
+        description="Runtime of that backend; empty: its first. docker: runc, runsc (gVisor) or kata. "
+        "kubernetes: gvisor or kata, which pods of another runtimeClassName are refused for; empty: the template's.",
     )
     sandbox_memory_mb: int = Field(default=2_048, ge=64, description="Memory of one sandbox.")
     sandbox_cpus: float = Field(default=2.0, gt=0, description="CPUs of one sandbox.")
@@ -176,6 +178,18 @@ class Settings(Reporting, Lifetimes):
     sandbox_idle_minutes: float = Field(default=30.0, gt=0, description="How long one stays ready without being used.")
     sandbox_unhardened: bool = Field(
         default=False, description="Start although the engine lacks a protection; `signoff doctor` says which."
+    )
+    kubernetes_config: Path | None = Field(
+        default=None,
+        description="A kubeconfig, for SIGNOFF_SANDBOX=kubernetes; empty: the service account of this pod, else kubectl's.",
+    )
+    kubernetes_context: str = Field(default="", description="Its context; empty: the current one.")
+    kubernetes_namespace: str = Field(
+        default="", description="Where sandboxes are claimed; empty: the namespace of the context or of this pod."
+    )
+    kubernetes_pool: str = Field(default="signoff-sandbox", description="The SandboxWarmPool that is claimed from.")
+    kubernetes_ready_seconds: float = Field(
+        default=180.0, gt=0, description="How long a claim may take to get ready, nodes that are started included."
     )
     egress_hosts: str = Field(
         default="",

@@ -1,0 +1,67 @@
+"""Fault injector on a cluster: what somebody with rights to it can do to a sandbox. For the attack suite.
+
+``kubernetes_arena`` is where that suite attacks: pods of the pool, with the limits that its template has.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Protocol
+
+from domain import Broken
+from domain.errors import Missing
+from sandbox.attacks import Arena
+from sandbox.contract import Sandbox, Spec
+from sandbox.egress.policy import Egress, EgressRecord
+from sandbox.kubernetes.api import KubernetesApi
+from sandbox.kubernetes.backend import Kubernetes
+
+BEYOND: Final = {
+    "frozen_then_thawed": "a pod cannot be frozen through the API server",
+    "rootfs_or_log_disk_fill": "the disk of the node cannot be measured from here",
+    "orchestrator_dies": "tried by hand: the claim ends with its lease, the pod with its connection",
+}
+"""Attacks that cannot be carried out from here, and why."""
+
+
+def kubernetes_arena(backend: Kubernetes, spec: Spec) -> Arena:
+    """Return an arena in the cluster of ``backend``."""
+    like: Callable[[Egress, Callable[[EgressRecord], None]], Kubernetes] = backend.like
+    sealed = replace(spec, profile="sealed")
+    return Arena(backend=backend, spec=sealed, hand=PodFaultInjector(backend), with_egress=like, beyond=BEYOND)
+
+
+class AskableCluster(Protocol):
+    async def connect(self) -> KubernetesApi: ...
+
+    def pod_of(self, sandbox_id: str) -> str | None: ...
+
+
+class PodFaultInjector:
+    """Removes pods behind the orchestrator's back."""
+
+    address = None
+
+    def __init__(self, cluster: AskableCluster) -> None:
+        self._cluster = cluster
+
+    async def kill(self, sandbox: Sandbox) -> None:
+        api = await self._cluster.connect()
+        pod = api.path("v1", "pods", self._cluster.pod_of(sandbox.id) or "")
+        await api.request("DELETE", pod, parameters={"gracePeriodSeconds": "0"})
+
+    async def freeze(self, sandbox: Sandbox) -> None:
+        raise Broken(BEYOND["frozen_then_thawed"])
+
+    async def thaw(self, sandbox: Sandbox) -> None:
+        raise Broken(BEYOND["frozen_then_thawed"])
+
+    async def alive(self, name: str) -> bool:
+        api = await self._cluster.connect()
+        try:
+            pod = await api.get(api.path("v1", "pods", self._cluster.pod_of(name) or name))
+        except Missing:
+            return False
+        return (pod.get("status") or {}).get("phase") == "Running"
+
+    async def disk_bytes(self) -> int:
+        raise Broken(BEYOND["rootfs_or_log_disk_fill"])
