@@ -160,8 +160,8 @@ class Settings(Reporting, Lifetimes):
 
     sandbox: str = Field(
         default="docker",
-        description="Backend: docker; kubernetes, pods claimed from a warm pool of agent-sandbox; or unsafe-local, which "
-        "runs commands on this machine without any protection (tests only).",
+        description="Backend: docker; kubernetes, pods claimed from a warm pool of agent-sandbox; or unsafe-local, "
+        "which runs commands on this machine without any protection (tests only).",
     )
     sandbox_image: str = Field(default="signoff-sandbox:latest", description="Image that commands run in.")
     sandbox_runtime: str = Field(
@@ -181,7 +181,8 @@ class Settings(Reporting, Lifetimes):
     )
     kubernetes_config: Path | None = Field(
         default=None,
-        description="A kubeconfig, for SIGNOFF_SANDBOX=kubernetes; empty: the service account of this pod, else kubectl's.",
+        description="A kubeconfig, for SIGNOFF_SANDBOX=kubernetes; empty: the service account of this pod, else the "
+        "one that kubectl reads.",
     )
     kubernetes_context: str = Field(default="", description="Its context; empty: the current one.")
     kubernetes_namespace: str = Field(

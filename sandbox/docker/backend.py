@@ -97,9 +97,7 @@ class Docker:
             # The first sandbox of an image and a runtime is probed, before anybody else uses it.
             kind = (runtime_of(spec), sandbox.image_digest)
             if self._probed and kind not in self._sound:
-                problem = await found_wrong(sandbox, runtime_of(spec))
-                if problem is not None and not (self._unhardened and problem[0] == "unhardened"):
-                    raise errors.by_probe(spec, *problem)
+                await self._probe(sandbox, spec)
                 self._sound.add(kind)
             await sandbox.permit(spec.profile, run=run)
         except BaseException:
@@ -192,6 +190,11 @@ class Docker:
         )
         self._sandboxes[name] = sandbox
         return sandbox
+
+    async def _probe(self, sandbox: RemoteSandbox, spec: Spec) -> None:
+        problem = await found_wrong(sandbox, runtime_of(spec))
+        if problem is not None and not (self._unhardened and problem[0] == "unhardened"):
+            raise errors.by_probe(spec, *problem)
 
     async def _discard(self, container: str) -> None:
         """Kill and remove; what is gone already is fine."""

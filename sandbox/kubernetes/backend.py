@@ -91,8 +91,8 @@ class Kubernetes:
         """See ``Backend.lease``. Image and limits are the template's.
 
         Raises:
-            Refused: ``kubernetes_unconfigured``, ``kubernetes_denied``, ``agent_sandbox_missing``, ``warm_pool_missing``,
-                ``sandbox_unhardened``, ``network_not_isolated`` …
+            Refused: ``kubernetes_unconfigured``, ``kubernetes_denied``, ``agent_sandbox_missing``,
+                ``warm_pool_missing``, ``sandbox_unhardened``, ``network_not_isolated`` …
             Exhausted: ``kubernetes_quota``.
             SandboxLost: ``kubernetes_unreachable``, ``sandbox_not_ready``, or the pod ended.
         """

@@ -51,7 +51,7 @@ def not_isolated(what: str) -> Refused:
     return Refused(
         f"Pods of this cluster are not kept from the network: {what}.",
         code="network_not_isolated",
-        hint="Its network plugin has to enforce NetworkPolicy (Calico, Cilium …), and none may allow sandboxes anything.",
+        hint="Its network plugin has to enforce NetworkPolicy (Calico, Cilium …); none may allow sandboxes anything.",
     )
 
 
@@ -154,8 +154,9 @@ def by_claim(pool: str, reason: str, message: str) -> SignoffError | None:
 
 
 def never_ready(seconds: float, reason: str, message: str) -> SandboxLost:
+    known = f"{reason}: {message[:_LONGEST]}" if reason else "the controller has said nothing"
     return SandboxLost(
-        f"No sandbox was ready within {seconds:.0f} s: {reason or 'nothing is known of it'} {message[:_LONGEST]}".rstrip(),
+        f"No sandbox was ready within {seconds:.0f} s: {known}",
         code="sandbox_not_ready",
         hint="See kubectl describe sandboxclaim, and whether the pool's pods can be scheduled: signoff doctor.",
     )

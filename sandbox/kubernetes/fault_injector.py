@@ -50,9 +50,11 @@ class PodFaultInjector:
         await api.request("DELETE", pod, parameters={"gracePeriodSeconds": "0"})
 
     async def freeze(self, sandbox: Sandbox) -> None:
+        del sandbox
         raise Broken(BEYOND["frozen_then_thawed"])
 
     async def thaw(self, sandbox: Sandbox) -> None:
+        del sandbox
         raise Broken(BEYOND["frozen_then_thawed"])
 
     async def alive(self, name: str) -> bool:

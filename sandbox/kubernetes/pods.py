@@ -11,6 +11,7 @@ Object = Mapping[str, Any]
 CONTAINER: Final = "sandbox"
 _SHARED: Final = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
 _FILTERED: Final = frozenset({"RuntimeDefault", "Localhost"})
+_EVICTED: Final = frozenset({"Evicted", "NodeLost", "Shutdown", "Terminated", "Preempting"})
 _MEMORY_FOLDERS: Final = ("/work", "/tmp")  # noqa: S108  the pod's own
 
 
@@ -39,21 +40,7 @@ def _gaps(spec: Object) -> Iterator[str]:
 
 
 def _container_gaps(container: Object, spec: Object) -> Iterator[str]:
-    whole, own = spec.get("securityContext") or {}, container.get("securityContext") or {}
-    both = {**whole, **own}
-    if both.get("runAsNonRoot") is not True or both.get("runAsUser") in (None, 0):
-        yield "commands may be root"
-    if own.get("privileged") or own.get("allowPrivilegeEscalation") is not False:
-        yield "commands may gain privileges"
-    capabilities = own.get("capabilities") or {}
-    if "ALL" not in (capabilities.get("drop") or []) or capabilities.get("add"):
-        yield "commands have capabilities"
-    if own.get("readOnlyRootFilesystem") is not True:
-        yield "the root file system can be written to"
-    if (both.get("seccompProfile") or {}).get("type") not in _FILTERED:
-        yield "system calls are not filtered"
-    if own.get("procMount") not in (None, "", "Default"):
-        yield "more of /proc is seen than by default"
+    yield from _identity_gaps(container.get("securityContext") or {}, spec.get("securityContext") or {})
     limits = (container.get("resources") or {}).get("limits") or {}
     for what in ("memory", "cpu", "ephemeral-storage"):
         if what not in limits:
@@ -68,6 +55,24 @@ def _container_gaps(container: Object, spec: Object) -> Iterator[str]:
         kept = memory.get(folders.get(folder)) or {}
         if kept.get("medium") != "Memory" or not kept.get("sizeLimit"):
             yield f"{folder} is not a bounded memory file system"
+
+
+def _identity_gaps(own: Object, whole: Object) -> Iterator[str]:
+    """What a container's security context lacks; that of the pod holds where it says nothing itself."""
+    both = {**whole, **own}
+    if both.get("runAsNonRoot") is not True or both.get("runAsUser") in (None, 0):
+        yield "commands may be root"
+    if own.get("privileged") or own.get("allowPrivilegeEscalation") is not False:
+        yield "commands may gain privileges"
+    capabilities = own.get("capabilities") or {}
+    if "ALL" not in (capabilities.get("drop") or []) or capabilities.get("add"):
+        yield "commands have capabilities"
+    if own.get("readOnlyRootFilesystem") is not True:
+        yield "the root file system can be written to"
+    if (both.get("seccompProfile") or {}).get("type") not in _FILTERED:
+        yield "system calls are not filtered"
+    if own.get("procMount") not in (None, "", "Default"):
+        yield "more of /proc is seen than by default"
 
 
 def ways_out(pod: Object, policies: Sequence[Object]) -> tuple[str, ...]:
@@ -105,23 +110,26 @@ def ending(pod: Object | None) -> str | None:
     """
     if pod is None:
         return "its pod was removed"
-    status = pod.get("status") or {}
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
-            return f"its pod was evicted ({condition.get('reason')}: {condition.get('message', '')})"
-    if status.get("reason") in {"Evicted", "NodeLost", "Shutdown", "Terminated", "Preempting"}:
-        return f"its pod was evicted ({status['reason']}: {status.get('message', '')})"
+    return next(_endings(pod, pod.get("status") or {}), None)
+
+
+def _endings(pod: Object, status: Object) -> Iterator[str]:
+    """What is known, the cause before what follows from it."""
+    conditions = {str(each.get("type")): each for each in status.get("conditions") or []}
+    disruption = conditions.get("DisruptionTarget") or {}
+    if disruption.get("status") == "True":
+        yield f"its pod was evicted ({disruption.get('reason')}: {disruption.get('message', '')})"
+    if status.get("reason") in _EVICTED:
+        yield f"its pod was evicted ({status['reason']}: {status.get('message', '')})"
     for container in status.get("containerStatuses") or []:
         ended = (container.get("state") or {}).get("terminated")
         if ended is not None and ended.get("reason") == "OOMKilled":
-            return "its pod used up its memory (OOMKilled), PID 1 included"
+            yield "its pod used up its memory (OOMKilled), PID 1 included"
         if ended is not None:
-            return f"its first process ended ({ended.get('reason')}, exit code {ended.get('exitCode')})"
+            yield f"its first process ended ({ended.get('reason')}, exit code {ended.get('exitCode')})"
     if (pod.get("metadata") or {}).get("deletionTimestamp"):
-        return "its pod is being removed"
-    ready = [each for each in status.get("conditions") or [] if each.get("type") == "Ready"]
-    if any(each.get("status") == "Unknown" for each in ready):
-        return "its node does not answer"
+        yield "its pod is being removed"
+    if (conditions.get("Ready") or {}).get("status") == "Unknown":
+        yield "its node does not answer"
     if status.get("phase") in {"Failed", "Succeeded"}:
-        return f"its pod ended ({status['phase']})"
-    return None
+        yield f"its pod ended ({status['phase']})"
