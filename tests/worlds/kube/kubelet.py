@@ -28,10 +28,10 @@ def container_body(pod: Object, *, network: str) -> Object:
     both = {**spec.get("securityContext", {}), **own}
     volumes = {each["name"]: each.get("emptyDir", {}) for each in spec.get("volumes", [])}
     limits = container.get("resources", {}).get("limits", {})
-    # A memory-backed emptyDir: a tmpfs of that size, open to all, and of the pod's group.
+    # A memory-backed emptyDir: a tmpfs of that size, open to all. Docker gives a tmpfs the mode of the image's folder
+    # there, so here it belongs to the pod's user.
     mounts = {
-        each["mountPath"]: f"rw,exec,mode=0777,size={amount(volumes[each['name']]['sizeLimit'])}"
-        + (f",gid={both['fsGroup']}" if "fsGroup" in both else "")
+        each["mountPath"]: f"rw,exec,uid={both.get('runAsUser', 0)},size={amount(volumes[each['name']]['sizeLimit'])}"
         for each in container.get("volumeMounts", [])
         if volumes[each["name"]].get("medium") == "Memory"
     }
