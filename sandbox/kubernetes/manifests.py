@@ -14,6 +14,8 @@ AGENTS: Final = "agents.x-k8s.io"
 EXTENSIONS: Final = "extensions.agents.x-k8s.io"
 VERSION: Final = "v1beta1"
 MANAGED: Final = {"app.kubernetes.io/managed-by": "signoff"}
+SANDBOX: Final = {"signoff.dev/sandbox": "true"}
+"""What every pod of ours carries, and nothing else in a namespace that is shared with the server."""
 _ULIMITS: Final = 'ulimit -c 0; ulimit -n {files}; ulimit -f {blocks}; exec python3 -I -S -c "$0"'
 """Limits that pods have no field for; what starts PID 1 sets them, and nothing raises them again."""
 
@@ -73,7 +75,7 @@ def pod_template(spec: Spec, *, runtime_class: str = "", pull_policy: str = "IfN
                 "resources": {
                     # The same: one that is not given what it may use is the first to be evicted.
                     kind: {
-                        "cpu": f"{int(limits.cpus * 1_000)}m",
+                        "cpu": f"{max(1, int(limits.cpus * 1_000))}m",
                         "memory": f"{limits.memory_mb}Mi",
                         "ephemeral-storage": disk,
                     }
@@ -97,7 +99,7 @@ def pod_template(spec: Spec, *, runtime_class: str = "", pull_policy: str = "IfN
         "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",  # it moves pods by ending them
         "fluentbit.io/exclude": "true",  # the log holds frames: outputs and files of a repository
     }
-    return {"metadata": {"labels": dict(MANAGED), "annotations": annotations}, "spec": pod}
+    return {"metadata": {"labels": {**MANAGED, **SANDBOX}, "annotations": annotations}, "spec": pod}
 
 
 def template(spec: Spec, *, name: str, namespace: str, runtime_class: str = "") -> Object:
@@ -133,12 +135,12 @@ def warm_pool(*, name: str, namespace: str, replicas: int) -> Object:
 
 
 def network_policy(namespace: str) -> Object:
-    """Return a policy of the whole namespace: should the controller's own be late or away, nothing is open."""
+    """Return a policy of every pod of ours: should the controller's own be late or away, nothing is open."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": "signoff-sandbox-sealed", "namespace": namespace, "labels": dict(MANAGED)},
-        "spec": {"podSelector": {"matchLabels": dict(MANAGED)}, "policyTypes": ["Ingress", "Egress"]},
+        "spec": {"podSelector": {"matchLabels": dict(SANDBOX)}, "policyTypes": ["Ingress", "Egress"]},
     }
 
 

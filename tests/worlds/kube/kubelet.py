@@ -68,6 +68,8 @@ class Kubelet:
         self.network = "none"
         """What a network plugin makes of the policies; ``host``: it does nothing about them."""
         self.unschedulable = False
+        self.out_of_memory = False
+        """Whether what ends now ended for want of memory."""
         self.attached: dict[str, WebSocket] = {}
         self._api = docker.from_env().api
         self._containers: dict[str, str] = {}
@@ -166,6 +168,7 @@ class Kubelet:
         self._report(uid, key, status)
         ended = await waited
         oom, code = ended
+        oom = oom or self.out_of_memory
         terminated = {"exitCode": code, "reason": "OOMKilled" if oom else "Error" if code else "Completed"}
         over = {**running, "ready": False, "state": {"terminated": terminated}}
         phase = "Failed" if code else "Succeeded"
