@@ -1,6 +1,6 @@
 """A sealed place to run commands in, and the files that survive it."""
 
-from sandbox.backends import BACKENDS, BackendOptions, Cluster, backend_named
+from sandbox.backends import BACKENDS, BackendOptions, backend_named
 from sandbox.contract import REPO, Backend, Check, Heard, Limits, Sandbox, Spec
 from sandbox.docker.backend import Docker
 from sandbox.egress.policy import Egress, EgressRecord
@@ -25,7 +25,6 @@ __all__ = [
     "Backend",
     "BackendOptions",
     "Check",
-    "Cluster",
     "Deliverable",
     "Delivered",
     "Delivery",

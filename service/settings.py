@@ -180,18 +180,12 @@ class Settings(Reporting, Lifetimes):
         default=False, description="Start although the engine lacks a protection; `signoff doctor` says which."
     )
     kubernetes_config: Path | None = Field(
-        default=None,
-        description="A kubeconfig, for SIGNOFF_SANDBOX=kubernetes; empty: the service account of this pod, else the "
-        "one that kubectl reads.",
+        default=None, description="A kubeconfig; empty: the pod's own, or kubectl's."
     )
     kubernetes_context: str = Field(default="", description="Its context; empty: the current one.")
-    kubernetes_namespace: str = Field(
-        default="", description="Where sandboxes are claimed; empty: the namespace of the context or of this pod."
-    )
+    kubernetes_namespace: str = Field(default="", description="Where sandboxes are claimed; empty: the context's.")
     kubernetes_pool: str = Field(default="signoff-sandbox", description="The SandboxWarmPool that is claimed from.")
-    kubernetes_ready_seconds: float = Field(
-        default=180.0, gt=0, description="How long a claim may take to get ready, nodes that are started included."
-    )
+    kubernetes_ready_seconds: float = Field(default=180.0, gt=0, description="How long a claim may take to get ready.")
     egress_hosts: str = Field(
         default="",
         description="Package registries that tasks of the profile `packages` may reach: names, or name:port, with "

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sandbox.backends import Cluster
 
 ANSWER_S: Final = 15.0
-_TRIES: Final = 4
+TRIES: Final = 4
 _PAUSE_S: Final = 0.25
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 _PING_S: Final = 20.0
@@ -66,6 +66,7 @@ class KubernetesApi:
         body: Mapping[str, Any] | None = None,
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        tries: int = TRIES,
     ) -> Object:
         """Ask the API server, again where it did not answer: every request that we make may be made twice.
 
@@ -80,7 +81,7 @@ class KubernetesApi:
 
         content = None if body is None else json.dumps(body).encode()
         failure: Exception = RuntimeError("no try was made")
-        for attempt in range(_TRIES):
+        for attempt in range(tries):
             if attempt:
                 await asyncio.sleep(_PAUSE_S * 2**attempt)
             try:
@@ -150,7 +151,7 @@ class KubernetesApi:
                 ping_timeout=_PING_S,
             )
         except InvalidStatus as error:
-            raise _translated(error.response.status_code, _status(error.response.body or b"")) from error
+            raise _translated(error.response.status_code, _status(bytes(error.response.body or b""))) from error
         except (InvalidHandshake, OSError, TimeoutError) as error:
             raise errors.unreachable(error) from error
         return PodWire(connection, why)

@@ -171,7 +171,7 @@ class Kubernetes:
         pod_name, container = str(pod["metadata"]["name"]), pod["spec"]["containers"][0]
 
         async def why(status: str) -> str:
-            return await _ending(api, pod_name) or status or "its connection broke"
+            return await _ending(api, pod_name, str(pod["metadata"].get("uid"))) or status or "its connection broke"
 
         wire = await api.attach(pod_name, container["name"], why)
         # It goes in through standard input: arguments and variables of PID 1 could be read in the sandbox.
@@ -233,14 +233,16 @@ class Kubernetes:
             await self._claims.give_back(name)
 
 
-async def _ending(api: KubernetesApi, pod_name: str) -> str | None:
+async def _ending(api: KubernetesApi, pod_name: str, uid: str) -> str | None:
     """Ask what became of a pod, until it is known or not worth waiting for."""
     known: str | None = None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LOOK_MOST_S):
             while known is None:
                 try:
-                    known = ending(await api.get(api.path("v1", "pods", pod_name)))
+                    pod = await api.get(api.path("v1", "pods", pod_name))
+                    # A pod that was removed is made anew under its name, which is another sandbox.
+                    known = ending(pod if pod["metadata"].get("uid") == uid else None)
                 except Missing:
                     known = ending(None)
                 except (SandboxLost, Refused) as error:

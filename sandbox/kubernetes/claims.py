@@ -23,6 +23,7 @@ RENEW_S: Final = 180.0
 _FINISHED_S: Final = 30
 """How long a claim stays whose pod ended: long enough to ask what it died of."""
 _OVERDUE_S: Final = 300.0
+_AGAIN_S: Final = 0.1
 OWNER: Final = "signoff.dev/owner"
 RUN: Final = "signoff.dev/run"
 _CLAIMS: Final = f"{EXTENSIONS}/{VERSION}"
@@ -152,12 +153,12 @@ class Claims:
         """Remove a claim; its pod goes with it. What the cluster does not take now ends with its lease."""
         self._held.discard(name)
         with contextlib.suppress(SignoffError):
-            await self._api.request("DELETE", self._path(name))
+            await self._api.request("DELETE", self._path(name), tries=2)
 
     async def sweep(self) -> tuple[str, ...]:
         """Remove claims of ours, of whichever process, that outlived their lease; return the names."""
         selector = ",".join(f"{key}={text}" for key, text in MANAGED.items())
-        listed = await self._api.get(self._path(), labelSelector=selector)
+        listed = await self._api.request("GET", self._path(), parameters={"labelSelector": selector}, tries=1)
         late = [each["metadata"]["name"] for each in listed.get("items") or [] if overdue(each, self._now())]
         for name in late:
             with contextlib.suppress(Missing):
@@ -201,6 +202,3 @@ class Claims:
 
     def _now(self) -> float:
         return time.time() + self._ahead_s
-
-
-_AGAIN_S: Final = 0.1

@@ -36,10 +36,8 @@ NEEDED: Final = (
 ``create`` on servers since 1.35."""
 
 
-def pod_template(spec: Spec, *, runtime_class: str = "", pull_policy: str = "IfNotPresent") -> Object:
+def pod_template(spec: Spec, *, runtime_class: str = "") -> Object:
     """Return the pod that a sandbox is: Docker's flags of ``hardening.py`` under their names here."""
-    limits = spec.limits
-    volumes = {"work": ("/work", limits.work_mb), "tmp": ("/tmp", limits.tmp_mb)}  # noqa: S108  the pod's own
     pod: Object = {
         **({"runtimeClassName": runtime_class} if runtime_class else {}),
         "automountServiceAccountToken": False,
@@ -57,42 +55,10 @@ def pod_template(spec: Spec, *, runtime_class: str = "", pull_policy: str = "IfN
             "fsGroup": UID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [
-            {
-                "name": CONTAINER,
-                "image": spec.image,
-                "imagePullPolicy": pull_policy,
-                # fsize counts blocks of 512 bytes in a POSIX shell.
-                "command": [
-                    "/bin/sh",
-                    "-c",
-                    _ULIMITS.format(files=limits.files, blocks=limits.file_mb * 2_048),
-                    BOOT,
-                ],
-                "stdin": True,
-                "stdinOnce": True,  # PID 1 ends when its orchestrator does
-                "workingDir": "/",
-                "resources": {
-                    # The same: one that is not given what it may use is the first to be evicted.
-                    kind: {
-                        "cpu": f"{max(1, int(limits.cpus * 1_000))}m",
-                        "memory": f"{limits.memory_mb}Mi",
-                        "ephemeral-storage": disk,
-                    }
-                    for kind, disk in (("limits", _LOGS_MOST), ("requests", "128Mi"))
-                },
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "capabilities": {"drop": ["ALL"]},
-                    "privileged": False,
-                    "readOnlyRootFilesystem": True,
-                },
-                "volumeMounts": [{"name": name, "mountPath": path} for name, (path, _) in volumes.items()],
-            }
-        ],
+        "containers": [_container(spec)],
         "volumes": [
             {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": f"{size}Mi"}}
-            for name, (_, size) in volumes.items()
+            for name, size in (("work", spec.limits.work_mb), ("tmp", spec.limits.tmp_mb))
         ],
     }
     annotations = {
@@ -100,6 +66,40 @@ def pod_template(spec: Spec, *, runtime_class: str = "", pull_policy: str = "IfN
         "fluentbit.io/exclude": "true",  # the log holds frames: outputs and files of a repository
     }
     return {"metadata": {"labels": {**MANAGED, **SANDBOX}, "annotations": annotations}, "spec": pod}
+
+
+def _container(spec: Spec) -> Object:
+    limits = spec.limits
+    # fsize counts blocks of 512 bytes in a POSIX shell.
+    boot = _ULIMITS.format(files=limits.files, blocks=limits.file_mb * 2_048)
+    return {
+        "name": CONTAINER,
+        "image": spec.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", "-c", boot, BOOT],
+        "stdin": True,
+        "stdinOnce": True,  # PID 1 ends when its orchestrator does
+        "workingDir": "/",
+        "resources": {
+            # The same: one that is not given what it may use is the first to be evicted.
+            kind: {
+                "cpu": f"{max(1, int(limits.cpus * 1_000))}m",
+                "memory": f"{limits.memory_mb}Mi",
+                "ephemeral-storage": disk,
+            }
+            for kind, disk in (("limits", _LOGS_MOST), ("requests", "128Mi"))
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [
+            {"name": "work", "mountPath": "/work"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the pod's own
+        ],
+    }
 
 
 def template(spec: Spec, *, name: str, namespace: str, runtime_class: str = "") -> Object:

@@ -7,7 +7,6 @@ from domain import Refused
 from sandbox import (
     Backend,
     BackendOptions,
-    Cluster,
     Docker,
     Egress,
     EgressRecord,
@@ -17,6 +16,7 @@ from sandbox import (
     Witness,
     backend_named,
 )
+from sandbox.kubernetes import Cluster
 from service.auth.allowed import listed
 from service.settings import Settings
 

@@ -1,7 +1,7 @@
-"""``signoff sandbox list``, ``sweep``, ``manifests``: containers of sandboxes on this machine, objects for a cluster."""
+"""``signoff sandbox list``, ``sweep``, ``manifests``: sandboxes on this machine, and what a cluster needs for them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 import yaml
@@ -115,8 +115,8 @@ class BlockDumper(yaml.SafeDumper):
         del data
         return True
 
+    def block(self, text: str) -> yaml.ScalarNode:
+        """Represent a text."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
-BlockDumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
-)
+    yaml_representers: ClassVar[dict[Any, Any]] = {**yaml.SafeDumper.yaml_representers, str: block}

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sandbox import Cluster, Limits, Spec
-from sandbox.kubernetes import cluster_manifests
+from sandbox import Limits, Spec
+from sandbox.kubernetes import Cluster, cluster_manifests
 from tests.worlds.kube.controllers import Controllers
 from tests.worlds.kube.kubelet import Kubelet
 from tests.worlds.kube.server import ApiServer
@@ -35,11 +35,11 @@ def certificate(folder: Path) -> Path:
     """Write a certificate of our own for 127.0.0.1, with its key; return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
@@ -142,7 +142,7 @@ def kube_cluster(folder: Path, *, replicas: int = 1) -> Generator[KubeCluster]:
         )
         uvicorn_server = uvicorn.Server(config)
         serving = asyncio.create_task(uvicorn_server.serve())
-        while not uvicorn_server.started:
+        while not uvicorn_server.started:  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.01)
         port = uvicorn_server.servers[0].sockets[0].getsockname()[1]
         kubeconfig = folder / "kubeconfig"

@@ -97,8 +97,9 @@ class Controllers:
         for finished in [each for each in mine if of_kind(each, "Finished")]:
             self.store.delete(Key(AGENTS, "sandboxes", key.namespace, finished["metadata"]["name"]))
             mine.remove(finished)
-        for _ in range(pool["spec"].get("replicas", 1) - len(mine) if template is not None else 0):
-            mine.append(self._create(key.namespace, template, owner(pool, "SandboxWarmPool"), {WARM: key.name}))
+        by, missing = owner(pool, "SandboxWarmPool"), pool["spec"].get("replicas", 1) - len(mine)
+        if template is not None:
+            mine += [self._create(key.namespace, template, by, {WARM: key.name}) for _ in range(missing)]
         ready = sum((of_kind(each, "Ready") or {}).get("status") == "True" for each in mine)
 
         def report(each: Object) -> None:

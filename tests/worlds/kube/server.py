@@ -70,9 +70,7 @@ class ApiServer:
         path = request.url.path
         self.asked.append((request.method, path))
         try:
-            if self.faults.away or self.faults.failing > 0:
-                self.faults.failing -= 1
-                raise ApiError(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+            self._up()
             self._who(request.headers.get("authorization"))
             if path == "/version":
                 return JSONResponse({"major": "1", "minor": "34", "gitVersion": "v1.34.0"})
@@ -87,6 +85,11 @@ class ApiServer:
             self.faults.lost_answers -= 1
             raise ConnectionAbortedError("the answer is lost")
         return answer
+
+    def _up(self) -> None:
+        if self.faults.away or self.faults.failing > 0:
+            self.faults.failing -= 1
+            raise ApiError(503, "ServiceUnavailable", "the server is currently unable to handle the request")
 
     def _who(self, header: str | None) -> None:
         if header != f"Bearer {self.token}":
@@ -230,22 +233,25 @@ class ApiServer:
         finally:
             self.store.watching.discard(queue)
 
+    def _attachable(self, connection: WebSocket) -> Object:
+        self._up()
+        self._who(connection.headers.get("authorization"))
+        key, sub = self._key(connection.url.path)
+        if sub != "attach":
+            raise self._unknown()
+        self._demand("get", key, sub)
+        self._demand("create", key, sub)  # since 1.35
+        pod = self.store.get(key)
+        if self.faults.protocol not in connection.scope["subprotocols"]:
+            raise ApiError(400, "BadRequest", "unable to upgrade: none of the requested protocols is known")
+        if pod.get("status", {}).get("phase") != "Running":
+            raise ApiError(400, "BadRequest", f"container sandbox is not running in pod {key.name}")
+        return pod
+
     async def _attach(self, connection: WebSocket) -> None:
         self.asked.append(("WEBSOCKET", connection.url.path))
         try:
-            if self.faults.away:
-                raise ApiError(503, "ServiceUnavailable", "the server is currently unable to handle the request")
-            self._who(connection.headers.get("authorization"))
-            key, sub = self._key(connection.url.path)
-            if sub != "attach":
-                raise self._unknown()
-            self._demand("get", key, sub)
-            self._demand("create", key, sub)  # since 1.35
-            pod = self.store.get(key)
-            if self.faults.protocol not in connection.scope["subprotocols"]:
-                raise ApiError(400, "BadRequest", "unable to upgrade: none of the requested protocols is known")
-            if pod.get("status", {}).get("phase") != "Running":
-                raise ApiError(400, "BadRequest", f"container sandbox is not running in pod {key.name}")
+            pod = self._attachable(connection)
         except ApiError as error:
             await connection.send_denial_response(JSONResponse(error.status, error.code))
             return

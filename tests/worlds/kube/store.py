@@ -1,4 +1,4 @@
-"""Objects of the cluster: resource versions, generations, watches with a bounded history, owners and their collection."""
+"""Objects of the cluster: resource versions, generations, history for watches, owners and garbage collection."""
 
 import asyncio
 import copy

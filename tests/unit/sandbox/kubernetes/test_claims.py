@@ -117,7 +117,9 @@ def test_a_claim_that_will_not_get_ready_is_not_waited_for(reason, message, stab
     assert error.value.stable_code == stable
 
 
-@pytest.mark.parametrize("reason", ["DependenciesNotReady", "AdoptionConflict", "SandboxMissing", "ReconcilerError", ""])
+@pytest.mark.parametrize(
+    "reason", ["DependenciesNotReady", "AdoptionConflict", "SandboxMissing", "ReconcilerError", ""]
+)
 def test_a_claim_that_may_still_get_ready_is_waited_for(reason):
     assert ready_sandbox(claim(reason), "p") is None
     assert ready_sandbox({}, "p") is None

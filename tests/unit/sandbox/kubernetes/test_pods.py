@@ -112,7 +112,12 @@ def test_policies_add_up_in_any_order(names):
 
 
 def terminated(reason, code):
-    return {"status": {"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"reason": reason, "exitCode": code}}}]}}
+    return {
+        "status": {
+            "phase": "Failed",
+            "containerStatuses": [{"state": {"terminated": {"reason": reason, "exitCode": code}}}],
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -125,7 +130,11 @@ def terminated(reason, code):
         (terminated("Completed", 0), "its first process ended (Completed, exit code 0)"),
         ({"status": {"reason": "Evicted", "message": "low on memory"}}, "its pod was evicted (Evicted: low on memory)"),
         (
-            {"status": {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]}},
+            {
+                "status": {
+                    "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]
+                }
+            },
             "its pod was evicted (DeletionByTaintManager: )",
         ),
         ({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, "its pod is being removed"),
