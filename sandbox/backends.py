@@ -67,6 +67,8 @@ class BackendEntry:
     """Runtimes that bring their own kernel: some attacks meet something else than Linux there."""
     settings: frozenset[str] = frozenset()
     """Settings of sandboxes, set-ups and egress that mean something to it; ``signoff doctor`` names the others."""
+    environments: bool = False
+    """Whether what a repository needs can be installed once and kept as a layer on its images."""
     warm: bool = True
     """Whether starting one takes so long that some are kept ready."""
     arena: Callable[[Backend, Spec], Arena] | None = None
@@ -134,6 +136,7 @@ BACKENDS: Final = {
             runtimes=RUNTIMES,
             own_kernel=frozenset({"runsc", "kata"}),
             settings=frozenset({*_CONTAINER, *_POOL, *_EGRESS, *_SETUP}),
+            environments=True,
             arena=lambda backend, spec: docker_arena(cast("Docker", backend), spec),
         ),
         BackendEntry(
