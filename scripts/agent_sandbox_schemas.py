@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from sandbox import Spec
 from sandbox.kubernetes import cluster_manifests
 from sandbox.kubernetes.claims import claim_body
@@ -50,7 +52,8 @@ def reduced(schema: dict[str, Any], example: Any) -> dict[str, Any]:
 def main(crds: Path) -> None:
     """Read the definitions and write what is left of them."""
     examples = {
-        each["kind"]: each for each in cluster_manifests(Spec(), namespace="n", pool="p", replicas=1, runtime_class="r")
+        each["kind"]: each
+        for each in cluster_manifests(Spec(), namespace="n", pool="p", replicas=1, runtime_class="r", seccomp="s")
     }
     examples["SandboxClaim"] = claim_body("n", pool="p", owner="o", run="r", now=0)
     schemas = {}

@@ -36,8 +36,16 @@ NEEDED: Final = (
 ``create`` on servers since 1.35."""
 
 
-def pod_template(spec: Spec, *, runtime_class: str = "") -> Object:
-    """Return the pod that a sandbox is: Docker's flags of ``hardening.py`` under their names here."""
+def pod_template(spec: Spec, *, runtime_class: str = "", seccomp: str = "") -> Object:
+    """Return the pod that a sandbox is: Docker's flags of ``hardening.py`` under their names here.
+
+    Args:
+        spec: the image, and how much of everything there is.
+        runtime_class: RuntimeClass; empty: the nodes' own.
+        seccomp: where nodes have our profile (``sandbox/docker/seccomp.json``), below kubelet's folder of them; empty:
+            the runtime's own, which lets more through.
+    """
+    profile = {"type": "Localhost", "localhostProfile": seccomp} if seccomp else {"type": "RuntimeDefault"}
     pod: Object = {
         **({"runtimeClassName": runtime_class} if runtime_class else {}),
         "automountServiceAccountToken": False,
@@ -53,7 +61,7 @@ def pod_template(spec: Spec, *, runtime_class: str = "") -> Object:
             "runAsUser": UID,
             "runAsGroup": UID,
             "fsGroup": UID,
-            "seccompProfile": {"type": "RuntimeDefault"},
+            "seccompProfile": profile,
         },
         "containers": [_container(spec)],
         "volumes": [
@@ -102,14 +110,14 @@ def _container(spec: Spec) -> Object:
     }
 
 
-def template(spec: Spec, *, name: str, namespace: str, runtime_class: str = "") -> Object:
+def template(spec: Spec, *, name: str, namespace: str, runtime_class: str = "", seccomp: str = "") -> Object:
     """Return the SandboxTemplate: the pod, and that it may speak to nobody and be spoken to by nobody."""
     return {
         "apiVersion": f"{EXTENSIONS}/{VERSION}",
         "kind": "SandboxTemplate",
         "metadata": {"name": name, "namespace": namespace, "labels": dict(MANAGED)},
         "spec": {
-            "podTemplate": pod_template(spec, runtime_class=runtime_class),
+            "podTemplate": pod_template(spec, runtime_class=runtime_class, seccomp=seccomp),
             "service": False,
             # Without rules of ours the controller would allow the public internet.
             "networkPolicyManagement": "Managed",
@@ -188,12 +196,13 @@ def cluster_manifests(
     account: str = "signoff",
     account_namespace: str = "",
     runtime_class: str = "",
+    seccomp: str = "",
 ) -> list[Object]:
     """Return every object, in the order in which they are applied."""
     return [
         namespace_of_its_own(namespace),
         *rights(namespace, account, account_namespace or namespace),
         network_policy(namespace),
-        template(spec, name=pool, namespace=namespace, runtime_class=runtime_class),
+        template(spec, name=pool, namespace=namespace, runtime_class=runtime_class, seccomp=seccomp),
         warm_pool(name=pool, namespace=namespace, replicas=replicas),
     ]

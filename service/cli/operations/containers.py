@@ -83,6 +83,7 @@ def manifests(
     account: Annotated[str, typer.Option(help="Service account that Signoff runs as.")] = "signoff",
     account_namespace: Annotated[str, typer.Option(help="Its namespace; empty: that of the sandboxes.")] = "",
     runtime_class: Annotated[str, typer.Option(help="RuntimeClass of the pods: gvisor, kata-qemu …")] = "",
+    seccomp: Annotated[str, typer.Option(help="Where nodes have our seccomp profile; empty: the runtime's own.")] = "",
 ) -> None:
     """Print what a Kubernetes cluster needs for SIGNOFF_SANDBOX=kubernetes: namespace, rights, template, warm pool.
 
@@ -102,6 +103,7 @@ def manifests(
         account=account,
         account_namespace=account_namespace,
         runtime_class=runtime_class,
+        seccomp=seccomp,
     )
     text = yaml.dump_all(objects, Dumper=BlockDumper, sort_keys=False, explicit_start=True, width=120)
     out().file.write(text)

@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import re
 import socket
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import APIError, NotFound
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+import sandbox
 from tests.worlds.kube.store import Key, Object, Store
 
 NODE = "node-1"
+SECCOMP = Path(sandbox.__file__).parent / "docker" / "seccomp.json"
 UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
@@ -21,13 +25,14 @@ def amount(text: str) -> int:
     return int(number) * UNITS[unit]
 
 
-def container_body(pod: Object, *, network: str) -> Object:
+def container_body(pod: Object, *, network: str, profiles: Mapping[str, str], pids: int) -> Object:
     """Translate a pod into the body of Docker's create request. What it leaves out, the pod did not ask for."""
     spec, container = pod["spec"], pod["spec"]["containers"][0]
     own = container.get("securityContext", {})
     both = {**spec.get("securityContext", {}), **own}
     volumes = {each["name"]: each.get("emptyDir", {}) for each in spec.get("volumes", [])}
     limits = container.get("resources", {}).get("limits", {})
+    where = both.get("seccompProfile", {}).get("localhostProfile")
     # A memory-backed emptyDir: a tmpfs of that size, open to all. Docker gives a tmpfs the mode of the image's folder
     # there, so here it belongs to the pod's user.
     mounts = {
@@ -51,7 +56,11 @@ def container_body(pod: Object, *, network: str) -> Object:
             "NetworkMode": network,
             "CapDrop": own.get("capabilities", {}).get("drop", []),
             "ReadonlyRootfs": own.get("readOnlyRootFilesystem", False),
-            "SecurityOpt": [] if own.get("allowPrivilegeEscalation", True) else ["no-new-privileges:true"],
+            "SecurityOpt": [
+                *([] if own.get("allowPrivilegeEscalation", True) else ["no-new-privileges:true"]),
+                *([f"seccomp={profiles[where]}"] if where else []),
+            ],
+            "PidsLimit": pids,
             "Tmpfs": mounts,
             "Memory": amount(limits["memory"]) if "memory" in limits else 0,
             "NanoCpus": int(limits["cpu"].rstrip("m")) * 1_000_000 if "cpu" in limits else 0,
@@ -70,6 +79,10 @@ class Kubelet:
         self.unschedulable = False
         self.out_of_memory = False
         """Whether what ends now ended for want of memory."""
+        self.pids = 256
+        """``podPidsLimit``."""
+        self.profiles = {"signoff.json": SECCOMP.read_text()}
+        """What lies in its folder of seccomp profiles."""
         self.attached: dict[str, WebSocket] = {}
         self._api = docker.from_env().api
         self._containers: dict[str, str] = {}
@@ -143,7 +156,7 @@ class Kubelet:
                     await writer.drain()
 
     async def _run(self, uid: str, key: Key, pod: Object) -> None:
-        body = container_body(pod, network=self.network)
+        body = container_body(pod, network=self.network, profiles=self.profiles, pids=self.pids)
         try:
             made = (await asyncio.to_thread(self._api.create_container_from_config, body))["Id"]
         except APIError as error:

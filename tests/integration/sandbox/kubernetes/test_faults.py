@@ -316,18 +316,36 @@ async def test_an_image_that_cannot_be_a_sandbox(cluster):
     await opened.close()
 
 
-TRIED = ("forge_runner_frame", "kill_pid1", "container_killed_from_outside", "net_none_direct", "cross_sandbox")
+RUNTIMES_OWN = ("forge_runner_frame", "kill_pid1", "container_killed_from_outside", "net_none_direct", "cross_sandbox")
+"""Attacks that the runtime's own seccomp profile holds."""
+OURS = (
+    "starve_pid1",
+    "bpf_perf_userfaultfd_iouring_keyring",
+    "raw_packet_vsock_alg_netlink_sockets",
+    "odd_protocols_and_kernel_tls",
+    "fork_bomb",
+)
+"""Those that need our profile on the nodes, and a bound on processes from the kubelet."""
+BY_NAME = {each.__name__: each for each in ATTACKS}
 
 
-@pytest.mark.parametrize("attack", [each for each in ATTACKS if each.__name__ in TRIED], ids=lambda each: each.__name__)
-async def test_an_attack_is_held(cluster, backend, attack):
-    result = await judge(attack, kubernetes_arena(backend, SMALL))
+@pytest.mark.parametrize("name", RUNTIMES_OWN)
+async def test_an_attack_is_held(cluster, backend, name):
+    result = await judge(BY_NAME[name], kubernetes_arena(backend, SMALL))
     assert result.outcome == "held", result
 
 
+@pytest.mark.parametrize("name", OURS)
+async def test_an_attack_is_held_with_our_profile_on_the_nodes(cluster, name):
+    await cluster.apply(*objects(pool="profiled", seccomp="signoff.json"))
+    opened = Kubernetes(cluster.pool("profiled"))
+    result = await judge(BY_NAME[name], kubernetes_arena(opened, SMALL))
+    assert result.outcome == "held", result
+    await opened.close()
+
+
 async def test_what_cannot_be_tried_from_here_is_said(cluster, backend):
-    attacks = {each.__name__: each for each in ATTACKS}
-    results = [await judge(attacks[name], kubernetes_arena(backend, SMALL)) for name in BEYOND]
+    results = [await judge(BY_NAME[name], kubernetes_arena(backend, SMALL)) for name in BEYOND]
     assert {result.outcome for result in results} == {"untried"}
     assert [result.detail for result in results] == list(BEYOND.values())
 
