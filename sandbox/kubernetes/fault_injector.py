@@ -20,7 +20,7 @@ BEYOND: Final = {
     "frozen_then_thawed": "a pod cannot be frozen through the API server",
     "rootfs_or_log_disk_fill": "the disk of the node cannot be measured from here",
     "tmpfs_byte_inode_shm_fill": "memory file systems of a pod bound bytes; files are bounded by its memory alone",
-    "orchestrator_dies": "tried by hand: the claim ends with its lease, the pod with its connection",
+    "orchestrator_dies": "no second process is started here; a pod ends with its connection, a claim with its lease",
 }
 """Attacks that cannot be carried out from here, and why."""
 
