@@ -104,6 +104,8 @@ class Claims:
     async def make(self, name: str, run: str) -> None:
         """Ask for a sandbox. Made twice under one name it is one. Raises as ``KubernetesApi.request`` does."""
         self._held.add(name)
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew())
         body = claim_body(name, pool=self._pool, owner=self._owner, run=run, now=self._now())
         try:
             claim = await self._api.request("POST", self._path(), body=body)
@@ -112,8 +114,6 @@ class Claims:
         made = moment((claim.get("metadata") or {}).get("creationTimestamp"))
         if made is not None:
             self._ahead_s = made - time.time()
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew())
 
     async def ready(self, name: str, *, within_s: float) -> Object:
         """Return the Sandbox of a claim once it is ready.

@@ -22,7 +22,7 @@ BEYOND: Final = {
     "tmpfs_byte_inode_shm_fill": "memory file systems of a pod bound bytes; files are bounded by its memory alone",
     "orchestrator_dies": "no second process is started here; a pod ends with its connection, a claim with its lease",
 }
-"""Attacks that cannot be carried out from here, and why."""
+"""Attacks that cannot be carried out from here, or that a pod has no field against, and why."""
 
 
 def kubernetes_arena(backend: Kubernetes, spec: Spec) -> Arena:
