@@ -25,6 +25,21 @@ PATH = re.compile(
     r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))/namespaces/(?P<namespace>[^/]+)"
     r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?"
 )
+DISCOVERY = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {
+        "kind": "APIGroupList",
+        "apiVersion": "v1",
+        "groups": [
+            {"name": group, "versions": [version], "preferredVersion": version}
+            for group, version in {
+                group: {"groupVersion": api, "version": api.split("/")[1]}
+                for (group, _), (api, _) in KINDS.items()
+                if group
+            }.items()
+        ],
+    },
+}
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -76,8 +91,10 @@ class ApiServer:
                 return JSONResponse({"major": "1", "minor": "34", "gitVersion": "v1.34.0"})
             if path == REVIEWS:
                 return JSONResponse(self._review(await request.json()), 201)
-            if discovered := re.fullmatch(r"/apis/([^/]+)/([^/]+)", path):
-                return JSONResponse(self._resources(*discovered.groups()))
+            if path in DISCOVERY:
+                return JSONResponse(DISCOVERY[path])
+            if discovered := re.fullmatch(r"/(?:api|apis/([^/]+))/([^/]+)", path):
+                return JSONResponse(self._resources(*discovered.groups("")))
             answer = await self._object(request, path)
         except ApiError as error:
             return JSONResponse(error.status, error.code)
@@ -121,8 +138,12 @@ class ApiServer:
         known = [(plural, kind) for (g, plural), (api, kind) in KINDS.items() if g == group and api.endswith(version)]
         if not known or (self.faults.no_extensions and group in {AGENTS, EXTENSIONS}):
             raise self._unknown()
-        items = [{"name": plural, "kind": kind, "namespaced": True} for plural, kind in known]
-        return {"kind": "APIResourceList", "groupVersion": f"{group}/{version}", "resources": items}
+        items = [
+            {"name": plural, "singularName": kind.lower(), "kind": kind, "namespaced": True, "verbs": ["get"]}
+            for plural, kind in known
+        ]
+        group_version = f"{group}/{version}" if group else version
+        return {"kind": "APIResourceList", "groupVersion": group_version, "resources": items}
 
     def _unknown(self) -> ApiError:
         return ApiError(404, "NotFound", "the server could not find the requested resource", {})
@@ -256,7 +277,12 @@ class ApiServer:
             await connection.send_denial_response(JSONResponse(error.status, error.code))
             return
         query = connection.query_params
-        assert (query["stdin"], query["stdout"], query["stderr"], query["tty"]) == ("true", "true", "true", "false")
+        assert (query["stdin"], query["stdout"], query["stderr"], query.get("tty", "false")) == (
+            "true",
+            "true",
+            "true",
+            "false",
+        )
         await connection.accept(subprotocol=self.faults.protocol)
         await self.kubelet.attach(pod, connection)
 
