@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 15.0
 TRIES: Final = 4
-_PAUSE_S: Final = 0.25
+_PAUSE_S: Final = 0.15
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 _PING_S: Final = 20.0
 _MOST: Final = 4 << 20

@@ -115,7 +115,7 @@ class KubeCluster:
         return replace(self.options, pool=name)
 
 
-def objects(spec: Spec = SMALL, *, pool: str = "signoff-sandbox", replicas: int = 1, seccomp: str = "") -> list[Object]:
+def objects(spec: Spec = SMALL, *, pool: str = "signoff-sandbox", replicas: int = 0, seccomp: str = "") -> list[Object]:
     """What ``signoff sandbox manifests`` would print for this cluster."""
     return cluster_manifests(spec, namespace=NAMESPACE, pool=pool, replicas=replicas, seccomp=seccomp)
 

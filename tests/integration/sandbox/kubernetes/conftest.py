@@ -24,7 +24,7 @@ async def cluster(running_cluster):
         running_cluster.kubelet.unschedulable = running_cluster.kubelet.out_of_memory = False
 
     await running_cluster.do(healed)
-    await running_cluster.apply(*objects())
+    await running_cluster.apply(*objects(replicas=1))
     yield running_cluster
     await running_cluster.do(healed)
 

@@ -312,18 +312,17 @@ async def test_another_runtime_than_was_asked_for(cluster, backend):
 
 async def test_an_image_that_cannot_be_a_sandbox(cluster):
     await cluster.apply(*objects(replace(SMALL, image="no-such-image:1"), pool="imageless", replicas=0))
-    opened = Kubernetes(replace(cluster.pool("imageless"), ready_s=2.0))
+    opened = Kubernetes(replace(cluster.pool("imageless"), ready_s=1.0))
     assert (await refusal(opened)).stable_code == "sandbox_not_ready"
     await opened.close()
 
 
-RUNTIMES_OWN = ("forge_runner_frame", "kill_pid1", "container_killed_from_outside", "net_none_direct", "cross_sandbox")
+RUNTIMES_OWN = ("forge_runner_frame", "container_killed_from_outside", "net_none_direct")
 """Attacks that the runtime's own seccomp profile holds."""
 OURS = (
     "starve_pid1",
     "bpf_perf_userfaultfd_iouring_keyring",
     "raw_packet_vsock_alg_netlink_sockets",
-    "odd_protocols_and_kernel_tls",
     "fork_bomb",
 )
 """Those that need our profile on the nodes, and a bound on processes from the kubelet."""

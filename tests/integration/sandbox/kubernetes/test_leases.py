@@ -11,6 +11,7 @@ from sandbox import Egress, Limits
 from sandbox.kubernetes.backend import Kubernetes
 from sandbox.kubernetes.claims import Claims, moment
 from tests.worlds.kube.cluster import SMALL, objects
+from tests.worlds.kube.controllers import WARM, of_kind
 from tests.worlds.kube.store import AGENTS, EXTENSIONS
 
 pytestmark = pytest.mark.docker
@@ -18,8 +19,15 @@ pytestmark = pytest.mark.docker
 
 async def warm(cluster, count=1):
     def ready():
-        pools = cluster.store.all(EXTENSIONS, "sandboxwarmpools")
-        return any(pool.get("status", {}).get("readyReplicas", 0) >= count for _, pool in pools)
+        pods = {key.name: pod for key, pod in cluster.store.all("", "pods")}
+        running = [
+            each
+            for key, each in cluster.store.all(AGENTS, "sandboxes")
+            if each["metadata"].get("labels", {}).get(WARM) == "signoff-sandbox"
+            and (of_kind(each, "Ready") or {}).get("status") == "True"
+            and pods.get(key.name, {}).get("status", {}).get("phase") == "Running"
+        ]
+        return len(running) >= count
 
     await cluster.until(ready)
 
