@@ -172,6 +172,9 @@ TABLES = (
     Kept(approvals.tables["votes"], "organisation", _SIGNED, _ERASURE),
     Kept(approvals.tables["grants"], "organisation", _SIGNED, _ERASURE),
     Kept(approvals.tables["kills"], "organisation", "for good: a run that was stopped stays so", _ERASURE),
+    Kept(
+        approvals.tables["notices"], "organisation", "until the person chooses otherwise, or is erased", "`/console/me`"
+    ),
     Kept(audit.tables["audit_log"], "organisation", _LOGGED, "nothing: the database refuses"),
     Kept(audit.tables["audit_heads"], "organisation", _LOGGED, "nothing"),
     Kept(audit.tables["audit_subjects"], "organisation", f"{_LOGGED}; names are encrypted", _ERASURE),

@@ -8,7 +8,7 @@ of them approves.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -64,10 +64,15 @@ class Subscriptions:
     elsewhere: Sequence[str] = ()
     """Receivers that are told another way than by a web hook, of all that may need a signature."""
 
-    def endpoints(self, letter: Notification) -> Sequence[str]:
-        """Names of those who want this letter."""
-        named = [e.name for e in self.all if letter.topic in e.topics and (not e.orgs or letter.org in e.orgs)]
-        return named if letter.topic == "approval.noted" else [*named, *self.elsewhere]
+    def endpoints(self, letter: Notification, chosen: Collection[str] = ()) -> Sequence[str]:
+        """Names of those who want this letter; of what went ahead by policy, also those that people chose."""
+        noted = letter.topic == "approval.noted"
+        named = [e.name for e in self.of(letter.org) if letter.topic in e.topics or (noted and e.name in chosen)]
+        return named if noted else [*named, *self.elsewhere]
+
+    def of(self, org: str) -> Sequence[WebhookEndpoint]:
+        """The endpoints that may be told of an organisation."""
+        return [endpoint for endpoint in self.all if not endpoint.orgs or org in endpoint.orgs]
 
     def named(self, name: str) -> WebhookEndpoint | None:
         """The endpoint, None when it was removed from the configuration."""

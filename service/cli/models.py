@@ -260,9 +260,9 @@ def failure_of(failure: str | None) -> FailureKind | None:
 
 
 def show_usage(
-    by: Annotated[str, typer.Option("--by", help="model, run, user, org, day, role, tier, strategy or outcome.")] = (
-        "model"
-    ),
+    by: Annotated[
+        str, typer.Option("--by", help="model, run, user, org, day, role, tier, strategy, outcome or repository.")
+    ] = ("model"),
     since: Annotated[str | None, typer.Option(help="24h, 7d, a date or a time.")] = None,
     until: Annotated[str | None, typer.Option(help="The same; not included.")] = None,
     org: Annotated[str | None, typer.Option(help="Organisation; this installation's unless given. '*': all.")] = None,
@@ -291,10 +291,9 @@ def show_usage(
                 async for event in usage.events(application.decisions, whose, during):
                     sys.stdout.write(json.dumps(event) + "\n")
                 return None
-            summary = await usage.used(
-                application.decisions, application.catalogue, whose, by=group, during=during, run=run
-            )
-            return usage.document(summary, application.catalogue, by=group, during=during, org=whose)
+            runs, catalogue = application.engine.runs, application.catalogue
+            summary = await usage.used(application.decisions, runs, catalogue, whose, by=group, during=during, run=run)
+            return usage.document(summary, catalogue, by=group, during=during, org=whose)
 
     summary = run_async(work, as_json=as_json)
     if summary is None:

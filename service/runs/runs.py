@@ -19,6 +19,7 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
+    Index,
     Integer,
     RowMapping,
     String,
@@ -71,6 +72,8 @@ RUNS = Table(
     Column("lease_until", UtcDateTime, nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # A list of the newest reads a page of rows, however many there are.
+    Index("ix_runs_newest", "org", "created_at", "id"),
 )
 
 _TASK, _ENDING = TypeAdapter(Task), TypeAdapter(Ending)

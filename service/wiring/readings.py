@@ -19,7 +19,7 @@ from approvals.storage import metadata as approvals
 from approvals.storage import waiting
 from database import DatabaseUnavailable, connection_counts, fetch_all, fetch_one
 from domain import SignoffError
-from sandbox import Docker
+from sandbox import Check, Docker
 from service.queue.jobs import IS_DEAD
 from service.runs.runs import RUNS
 from service.runs.turns import TURNS
@@ -34,6 +34,10 @@ ANSWER_S, PAGE_S = 3.0, 6.0
 """How long one query may take, and all of them: Prometheus waits ten seconds for the page."""
 ENGINE_EVERY_S, ENGINE_S = 15.0, 3.0
 """How often the engine is asked for its containers, and how long it may take."""
+QUEUE_S, QUERY_S, LETTER_S, APPROVAL_S, FREE = 300.0, 0.25, 900.0, 4 * 3_600.0, 0.1
+"""From where on something is not well: as the alerts have it (``deploy/prometheus/rules.yaml``)."""
+CALLED = ("high", "critical")
+"""Tiers whose questions somebody is called for, as there."""
 OLDEST = 1_000
 """Turns that are looked at for the one that has waited longest."""
 _ONE = text("SELECT 1")
@@ -211,3 +215,68 @@ def metrics_page(application: Application, pools: Mapping[str, Counts]) -> Metri
         pools=pools,
         engine=None if engine is None else EngineReadings(engine=engine),
     )
+
+
+async def checks(application: Application) -> tuple[Check, ...]:
+    """Look at everything that an alert is about. Raises ``DatabaseUnavailable``."""
+    read = await read_database(application.engine.runs.engine, application.engine.clock())
+    numbers = by_name([*read.readings, *read_files(application.settings.home)])
+    engine = docker_of(application.settings)
+    if engine is not None:
+        numbers |= by_name(await EngineReadings(engine=engine)())
+    return (*of_database(numbers), of_approvals(read.waiting), *of_machine(numbers))
+
+
+def by_name(readings: Sequence[GaugeReading]) -> dict[tuple[str, ...], float]:
+    """Numbers by name and labels, the prefix left out."""
+    return {(each.name.removeprefix("signoff_"), *each.labels.values()): each.amount for each in readings}
+
+
+def of_database(numbers: dict[tuple[str, ...], float]) -> tuple[Check, ...]:
+    """What the tables tell of."""
+    query, oldest = numbers["database_query_seconds",], numbers["queue_oldest_age_seconds",]
+    dead, lost = int(numbers["queue_turns", "dead"]), int(numbers["letters", "dead"])
+    waiting, working = int(numbers["queue_turns", "waiting"]), int(numbers["queue_turns", "working"])
+    due = numbers["oldest_letter_age_seconds",]
+    return (
+        Check(name="database", ok=query <= QUERY_S, detail=f"{query * 1_000:.0f} ms a query", hint=runbook("database")),
+        Check(
+            name="queue",
+            ok=oldest <= QUEUE_S,
+            detail=f"{waiting} wait, {working} work; the oldest has waited {oldest:.0f} s",
+            hint=runbook("queue"),
+        ),
+        Check(name="dead jobs", ok=not dead, detail=str(dead), hint=runbook("dead-jobs")),
+        Check(
+            name="letters",
+            ok=not lost and due <= LETTER_S,
+            detail=f"{int(numbers['letters', 'waiting'])} wait, {lost} dead",
+            hint=runbook("letters"),
+        ),
+    )
+
+
+def of_approvals(waiting: Sequence[Waiting]) -> Check:
+    """Questions that wait for a person."""
+    late = [each for each in waiting if each.tier in CALLED and each.age_s > APPROVAL_S]
+    detail = f"{len(waiting)} wait, {len(late)} for more than {APPROVAL_S / 3_600:.0f} hours"
+    return Check(name="approvals", ok=not late, detail=detail, hint=runbook("stuck-approvals"))
+
+
+def of_machine(numbers: dict[tuple[str, ...], float]) -> tuple[Check, ...]:
+    """What this machine tells of: its disk, and its engine where sandboxes are containers."""
+    free = numbers["home_bytes", "free"] / max(1.0, numbers["home_bytes", "total"])
+    disk = Check(name="disk", ok=free >= FREE, detail=f"{free:.0%} free", hint=runbook("disk-full"))
+    if (up := numbers.get(("sandbox_engine_up",))) is None:
+        return (disk,)
+    engine = Check(name="docker", ok=bool(up), detail="answers" if up else "no answer", hint=runbook("docker-down"))
+    if not up:
+        return (disk, engine)
+    abandoned = int(numbers["sandbox_containers", "abandoned"])
+    detail = f"{int(numbers['sandbox_containers', 'others'])} in use, {abandoned} abandoned"
+    return (disk, engine, Check(name="containers", ok=not abandoned, detail=detail, hint=runbook("leaked-containers")))
+
+
+def runbook(name: str) -> str:
+    """Where it stands what to do."""
+    return f"docs/runbooks/{name}.md"

@@ -132,6 +132,8 @@ RAW = {
     "POST /console/people",
     "POST /console/operation",
     "POST /console/me",
+    "POST /console/memory",
+    "POST /console/memory/{memory_id}",
 }
 """Take bytes, not JSON."""
 CLAIMS = {
@@ -164,6 +166,8 @@ PAGES: Mapping[str, list[dict[str, str]]] = {
     "GET /console/runs": [{"after": ID, "words": ID}, {"requester": ID}],
     "GET /console/compare": [{"run": ID}],
     "GET /console/audit": [{"words": ID}],
+    "GET /console/memory": [{"repo": ID}, {"words": ID}],
+    "GET /console/memory/export": [{"repo": ID}],
     "GET /console/login": [{"next": f"/console/runs/{ID}"}],
 }
 """The same for pages, which no description of the API has."""
@@ -173,7 +177,9 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "POST /console/runs/{run_id}": ("say", "stop", "kill", "resume", "fork"),
     "POST /console/people": ("rotate", "revoke", "remove"),
     "POST /console/operation": ("retry", "cancel"),
-    "POST /console/me": ("",),
+    "POST /console/me": ("", "notices"),
+    "POST /console/memory": ("",),
+    "POST /console/memory/{memory_id}": ("edit", "pin", "unpin", "forget"),
     "POST /console/start": ("",),
 }
 """What the forms of the console can ask for."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.cli.operations.status import by_name, of_approvals, of_database, of_machine
+from service.wiring.readings import by_name, of_approvals, of_database, of_machine
 from telemetry import GaugeReading, Waiting
 
 WELL = {
