@@ -5,8 +5,9 @@ the promises of ``sandbox.conformance``; nothing else asks which backend it has.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, cast
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
 
 from domain import Refused
 from sandbox.attacks import Arena
@@ -17,6 +18,25 @@ from sandbox.docker.hardening import RUNTIMES
 from sandbox.egress.policy import Egress
 from sandbox.egress.proxy import Witness, write_log
 from sandbox.local.backend import Local
+
+if TYPE_CHECKING:
+    from sandbox.kubernetes.backend import Kubernetes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Which Kubernetes cluster sandboxes are claimed in, and from which pool."""
+
+    config: Path | None = None
+    """A kubeconfig; None: the service account of this pod, else the file that kubectl would read."""
+    context: str = ""
+    """Of that file; empty: its current one."""
+    namespace: str = ""
+    """Where claims, pools and pods are; empty: that of the context or of the service account."""
+    pool: str = "signoff-sandbox"
+    """The SandboxWarmPool."""
+    ready_s: float = 180.0
+    """How long a claim may take to get ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +49,8 @@ class BackendOptions:
     """Told about every connection that a sandbox tried."""
     unhardened: bool = False
     """Go on where the host lacks a protection."""
+    cluster: Cluster = field(default_factory=Cluster)
+    """Where pods are claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +67,8 @@ class BackendEntry:
     """Runtimes that bring their own kernel: some attacks meet something else than Linux there."""
     settings: frozenset[str] = frozenset()
     """Settings of sandboxes, set-ups and egress that mean something to it; ``signoff doctor`` names the others."""
+    environments: bool = False
+    """Whether what a repository needs can be installed once and kept as a layer on its images."""
     warm: bool = True
     """Whether starting one takes so long that some are kept ready."""
     arena: Callable[[Backend, Spec], Arena] | None = None
@@ -81,7 +105,27 @@ _SETUP = (
     "setup_connections",
     "setup_keep_days",
 )
+_CLUSTER = (
+    "kubernetes_config",
+    "kubernetes_context",
+    "kubernetes_namespace",
+    "kubernetes_pool",
+    "kubernetes_ready_seconds",
+)
 _CONTAINER = ("sandbox_image", "sandbox_runtime", "sandbox_memory_mb", "sandbox_cpus", "sandbox_unhardened")
+
+
+def _kubernetes(with_: BackendOptions) -> Backend:
+    from sandbox.kubernetes.backend import Kubernetes  # noqa: PLC0415  read where there is a cluster
+
+    return Kubernetes(with_.cluster, egress=with_.egress, witness=with_.witness, unhardened=with_.unhardened)
+
+
+def _kubernetes_arena(backend: Backend, spec: Spec) -> Arena:
+    from sandbox.kubernetes.fault_injector import kubernetes_arena  # noqa: PLC0415
+
+    return kubernetes_arena(cast("Kubernetes", backend), spec)
+
 
 BACKENDS: Final = {
     entry.name: entry
@@ -92,7 +136,18 @@ BACKENDS: Final = {
             runtimes=RUNTIMES,
             own_kernel=frozenset({"runsc", "kata"}),
             settings=frozenset({*_CONTAINER, *_POOL, *_EGRESS, *_SETUP}),
+            environments=True,
             arena=lambda backend, spec: docker_arena(cast("Docker", backend), spec),
+        ),
+        BackendEntry(
+            name="kubernetes",
+            open=_kubernetes,
+            runtimes=("", "gvisor", "kata"),
+            own_kernel=frozenset({"gvisor", "kata"}),
+            # Image, memory and CPUs are said in the template: `signoff sandbox manifests` writes them there.
+            settings=frozenset({*_CONTAINER, *_EGRESS, *_CLUSTER, "sandbox_warm"}),
+            warm=False,  # the cluster keeps them
+            arena=_kubernetes_arena,
         ),
         BackendEntry(name="unsafe-local", open=lambda _: Local(unsafe=True), warm=False),
     )

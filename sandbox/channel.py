@@ -22,12 +22,20 @@ class Wire(Protocol):
     """What carries bytes to PID 1 and back."""
 
     def incoming(self) -> AsyncIterator[bytes]:
-        """Yield what PID 1 writes, as it comes; ends when it is gone."""
+        """Yield what PID 1 writes, as it comes; ends when it is gone. Raises ``OSError``, ``WireBroken`` among them."""
         ...
 
     async def send(self, data: bytes) -> None: ...
 
     def close(self) -> None: ...
+
+
+class WireBroken(OSError):
+    """What carried bytes ended, and what it was about is known."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class PendingRequest:
@@ -157,6 +165,8 @@ class RunnerChannel:
                     self._take(header, payload)
         except (BrokenFrame, KeyError, TypeError, ValueError) as error:
             self.lose(f"it broke its protocol ({error})")
+        except WireBroken as broken:
+            self.lose(broken.why)
         except OSError:
             self.lose("its connection broke")
         else:

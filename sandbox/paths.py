@@ -5,12 +5,18 @@ from posixpath import normpath
 
 from domain import Refused
 from sandbox.contract import REPO
+from sandbox.inside.environment import ROOT
 
 _LONGEST_PATH, _LONGEST_NAME = 3_000, 255
 """Bytes; a longer one could not be checked out."""
 _UNSEEN = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 """Characters that macOS leaves out of file names."""
 _HINT = "Name a file of the repository by its path from the top, like src/app.py."
+
+
+def system_path(path: str) -> str:
+    """Return an image's search path without what belongs to an environment: nothing of that is PID 1."""
+    return ":".join(place for place in path.split(":") if not place.startswith(ROOT))
 
 
 def absolute(path: str) -> str:

@@ -57,6 +57,8 @@ def judged(result: Result, *, own_kernel: str) -> Check:
     """Say whether an outcome is one that a run can live with. ``own_kernel``: the runtime, where it brings one."""
     if result.outcome == "held":
         return Check(name=result.name, ok=True, detail=result.expected)
+    if result.outcome == "untried":
+        return Check(name=result.name, ok=False, needed=False, detail=f"not tried: {result.detail}")
     if own_kernel and result.name in OWN_KERNEL:
         return Check(name=result.name, ok=False, needed=False, detail=f"{own_kernel}: {OWN_KERNEL[result.name]}")
     return Check(

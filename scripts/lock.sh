@@ -13,7 +13,7 @@ lock() { # file, then the groups and extras in it
 }
 
 lock requirements/app.lock "$@"
-lock requirements/service.lock --extra postgres --extra s3 --group service "$@"
+lock requirements/service.lock --extra postgres --extra s3 --extra kubernetes --group service "$@"
 lock requirements/dev.lock --group dev "$@"
 lock requirements/studio.lock --group studio "$@"
 PYTHON_VERSION=3.12 lock requirements/aegra.lock --group aegra "$@"

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import Refused
 from service.lifetimes import Lifetimes
+from service.sandbox_settings import SandboxSettings
 
 
 class Reporting(BaseSettings):
@@ -65,7 +66,7 @@ Place = Annotated[str, AfterValidator(_address)]
 CoderDialect = Literal["auto", "tools", "text", "single"]
 
 
-class Settings(Reporting, Lifetimes):
+class Settings(SandboxSettings, Reporting, Lifetimes):
     """Every setting, its default and its meaning; ``docs/configuration.md`` is made from this class."""
 
     model_config = SettingsConfigDict(env_prefix="SIGNOFF_", env_file=None, extra="ignore", frozen=True)
@@ -158,44 +159,6 @@ class Settings(Reporting, Lifetimes):
         description="Memories are compared by meaning, too, with SIGNOFF_MODEL_EMBEDDING; without it by words alone.",
     )
 
-    sandbox: str = Field(
-        default="docker",
-        description="Backend: docker, or unsafe-local, which runs commands on this machine without any protection "
-        "(tests only).",
-    )
-    sandbox_image: str = Field(default="signoff-sandbox:latest", description="Image that commands run in.")
-    sandbox_runtime: str = Field(
-        default="", description="Runtime of that backend; empty: its first. docker: runc, runsc (gVisor) or kata."
-    )
-    sandbox_memory_mb: int = Field(default=2_048, ge=64, description="Memory of one sandbox.")
-    sandbox_cpus: float = Field(default=2.0, gt=0, description="CPUs of one sandbox.")
-    sandbox_warm: int = Field(
-        default=1, ge=0, le=64, description="Sandboxes kept ready; 0: each is started when asked."
-    )
-    sandbox_warm_most: int = Field(default=8, ge=0, description="The most that are ready in one process, of all kinds.")
-    sandbox_idle_minutes: float = Field(default=30.0, gt=0, description="How long one stays ready without being used.")
-    sandbox_unhardened: bool = Field(
-        default=False, description="Start although the engine lacks a protection; `signoff doctor` says which."
-    )
-    egress_hosts: str = Field(
-        default="",
-        description="Package registries that tasks of the profile `packages` may reach: names, or name:port, with "
-        "commas between. Empty: nobody, and such tasks are refused. A mirror of your own is the safest.",
-    )
-    egress_private: str = Field(
-        default="", description="Those among them that may lie on a private address: mirrors of your own."
-    )
-    egress_env: str = Field(
-        default="",
-        description="Variables for such tasks, NAME=value with commas between, e.g. PIP_INDEX_URL. Never credentials.",
-    )
-    egress_ca: Path | None = Field(
-        default=None, description="PEM file with certificates that such tasks trust besides the image's own."
-    )
-    egress_upload_mb: float = Field(
-        default=1.0, ge=0, description="What one sandbox may send in its life, TLS handshakes included."
-    )
-    egress_connections: int = Field(default=400, ge=1, description="Connections one sandbox may make in its life.")
     setup_network: Literal["off", "hosts", "registries"] = Field(
         default="off",
         description="Whether environments are set up before a run, by commands of the repository that may reach "

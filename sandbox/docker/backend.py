@@ -24,14 +24,14 @@ from sandbox.docker import errors
 from sandbox.docker.api import connect
 from sandbox.docker.hardening import LABEL, create_body, runtime_of
 from sandbox.docker.isolation import gaps
-from sandbox.docker.probe import probe
 from sandbox.docker.reaper import OWNER, HeldContainer, held, owner, release, sweep
-from sandbox.docker.remote import RemoteSandbox
 from sandbox.docker.stream import over
 from sandbox.egress.gateway import EgressGateway
 from sandbox.egress.policy import Egress
 from sandbox.egress.proxy import Resolve, Witness, resolve, write_log
 from sandbox.inside import sources
+from sandbox.probe import found_wrong
+from sandbox.remote import RemoteSandbox
 
 T = TypeVar("T")
 START_S = 60.0
@@ -97,7 +97,7 @@ class Docker:
             # The first sandbox of an image and a runtime is probed, before anybody else uses it.
             kind = (runtime_of(spec), sandbox.image_digest)
             if self._probed and kind not in self._sound:
-                await probe(sandbox, spec, unhardened=self._unhardened)
+                await self._probe(sandbox, spec)
                 self._sound.add(kind)
             await sandbox.permit(spec.profile, run=run)
         except BaseException:
@@ -190,6 +190,11 @@ class Docker:
         )
         self._sandboxes[name] = sandbox
         return sandbox
+
+    async def _probe(self, sandbox: RemoteSandbox, spec: Spec) -> None:
+        problem = await found_wrong(sandbox, runtime_of(spec))
+        if problem is not None and not (self._unhardened and problem[0] == "unhardened"):
+            raise errors.by_probe(spec, *problem)
 
     async def _discard(self, container: str) -> None:
         """Kill and remove; what is gone already is fine."""

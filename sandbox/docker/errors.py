@@ -41,6 +41,13 @@ def unhardened(what: str) -> Refused:
     )
 
 
+def by_probe(spec: Spec, kind: str, what: str) -> Refused:
+    """Translate what ``found_wrong`` found."""
+    if kind == "image":
+        return image_unsuitable(spec, what)
+    return unhardened(what) if kind == "unhardened" else runtime_unsupported(spec, what)
+
+
 def not_started(spec: Spec, complaint: bytes) -> SignoffError:
     """Say why PID 1 did not greet us, by what it wrote to stderr."""
     if b"SyntaxError" in complaint or b"ModuleNotFoundError" in complaint or b"ImportError" in complaint:

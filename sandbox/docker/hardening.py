@@ -11,6 +11,7 @@ from typing import Any, Final
 from sandbox.contract import Spec
 from sandbox.inside import BOOT
 from sandbox.inside.environment import ROOT
+from sandbox.paths import system_path
 
 UID: Final = 10_001
 LABEL: Final = "signoff.sandbox"
@@ -39,11 +40,6 @@ _SEALED: Final[Mapping[str, Any]] = {
     "OomKillDisable": False,
 }
 """The same for every sandbox, whatever its spec says."""
-
-
-def system_path(path: str) -> str:
-    """Return an image's search path without what belongs to an environment: nothing of that is PID 1."""
-    return ":".join(place for place in path.split(":") if not place.startswith(ROOT))
 
 
 def runtime_of(spec: Spec) -> str:

@@ -25,7 +25,7 @@ from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
 from service.wiring.coding.coder import probe_tools
-from service.wiring.sandboxes import spec_of, without_meaning
+from service.wiring.sandboxes import cluster_of, spec_of, without_meaning
 
 _SCRIPT = Path(sandbox.__file__).parent / "images" / "project.sh"
 _MAX_BYTES = 1_000_000
@@ -130,7 +130,8 @@ def check(as_json: Annotated[bool, JSON] = False) -> None:
         settings = read_settings()
         # A backend of its own and no pool: nothing that is kept ready is attacked.
         entry, checks = backend_named(settings.sandbox), list[Check]()
-        backend = entry.open(BackendOptions(unhardened=settings.sandbox_unhardened))
+        options = BackendOptions(unhardened=settings.sandbox_unhardened, cluster=cluster_of(settings))
+        backend = entry.open(options)
         try:
             async for each in checkup(entry, backend, spec_of(settings)):
                 checks.append(each)

@@ -36,7 +36,7 @@ def open_environments(
         witness: told about every connection that a set-up tries.
         closing: takes what has to be closed in the end.
     """
-    if not backend_named(settings.sandbox).runtimes:
+    if not backend_named(settings.sandbox).environments:
         return None
     sealed = Docker(timeout_s=ENGINE_S, unhardened=settings.sandbox_unhardened)
     closing(sealed.close)

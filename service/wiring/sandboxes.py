@@ -4,9 +4,24 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from domain import Refused
-from sandbox import Backend, BackendOptions, Docker, Egress, EgressRecord, Limits, Pool, Spec, Witness, backend_named
+from sandbox import (
+    Backend,
+    BackendOptions,
+    Docker,
+    Egress,
+    EgressRecord,
+    Limits,
+    Pool,
+    Spec,
+    Witness,
+    backend_named,
+)
+from sandbox.kubernetes import Cluster
 from service.auth.allowed import listed
 from service.settings import Settings
+
+_PREFIXES = ("sandbox", "egress_", "setup_", "kubernetes_")
+"""Of settings that a backend understands or not."""
 
 
 def open_pool(
@@ -35,8 +50,24 @@ def open_pool(
 
 def backend_of(settings: Settings, witness: Witness) -> Backend:
     """Return the backend that the settings name, without a pool."""
-    options = BackendOptions(egress=egress_of(settings), witness=witness, unhardened=settings.sandbox_unhardened)
+    options = BackendOptions(
+        egress=egress_of(settings),
+        witness=witness,
+        unhardened=settings.sandbox_unhardened,
+        cluster=cluster_of(settings),
+    )
     return backend_named(settings.sandbox).open(options)
+
+
+def cluster_of(settings: Settings) -> Cluster:
+    """Return where pods are claimed."""
+    return Cluster(
+        config=settings.kubernetes_config,
+        context=settings.kubernetes_context,
+        namespace=settings.kubernetes_namespace,
+        pool=settings.kubernetes_pool,
+        ready_s=settings.kubernetes_ready_seconds,
+    )
 
 
 def docker_of(settings: Settings) -> Docker | None:
@@ -57,7 +88,7 @@ def spec_of(settings: Settings) -> Spec:
 def without_meaning(settings: Settings) -> tuple[str, ...]:
     """Return the variables that are set although the chosen backend understands nothing by them."""
     understood = {"sandbox", *backend_named(settings.sandbox).settings}
-    ours = {name for name in settings.model_fields_set if name.startswith(("sandbox", "egress_", "setup_"))}
+    ours = {name for name in settings.model_fields_set if name.startswith(_PREFIXES)}
     return tuple(f"SIGNOFF_{name.upper()}" for name in sorted(ours - understood))
 
 

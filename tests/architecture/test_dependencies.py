@@ -22,6 +22,8 @@ EXTRAS = {
     "psycopg",
     "psycopg_pool",
     "procrastinate",
+    "lightkube",
+    "websockets",
 }
 """Imported where they are used and only when they are there."""
 BROUGHT = {

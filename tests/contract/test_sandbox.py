@@ -1,4 +1,7 @@
-"""Every sandbox keeps every promise: containers, and the twin."""
+"""Every sandbox keeps every promise: containers, pods, and the twin.
+
+Pods are those of ``tests/worlds/kube``: a cluster of our own making, whose containers are Docker's.
+"""
 
 import pytest
 
@@ -6,15 +9,25 @@ from domain import Refused
 from sandbox import BACKENDS, BackendOptions, Local, Spec, checkup
 from sandbox.conformance import PROMISES
 from sandbox.contract import Limits
+from tests.worlds.kube.cluster import kube_cluster
 
-MARKS = {"docker": pytest.mark.docker}
+MARKS = {"docker": pytest.mark.docker, "kubernetes": pytest.mark.docker}
 """What a backend needs on the machine that tests it."""
 SPEC = Spec(limits=Limits(memory_mb=512, work_mb=128, tmp_mb=64))
 
 
+@pytest.fixture(scope="module")
+def kube(tmp_path_factory):
+    with kube_cluster(tmp_path_factory.mktemp("kube"), replicas=2) as cluster:
+        yield cluster
+
+
 @pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in BACKENDS])
 async def backend(request):
-    opened = BACKENDS[request.param].open(BackendOptions())
+    options = BackendOptions()
+    if request.param == "kubernetes":
+        options = BackendOptions(cluster=request.getfixturevalue("kube").options)
+    opened = BACKENDS[request.param].open(options)
     yield opened
     await opened.close()
 

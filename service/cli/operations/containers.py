@@ -1,19 +1,21 @@
-"""``signoff sandbox list``, ``sweep``: containers of sandboxes on the engine of this machine, and those of nobody."""
+"""``signoff sandbox list``, ``sweep``, ``manifests``: sandboxes on this machine, and what a cluster needs for them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
+import yaml
 from rich.table import Table
 
 from domain import Refused
 from sandbox import Docker
+from sandbox.kubernetes import cluster_manifests
 from service import report
 from service.cli.sandbox import app
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import read_settings
-from service.wiring.sandboxes import docker_of
+from service.wiring.sandboxes import docker_of, spec_of
 
 
 def engine() -> Docker:
@@ -74,3 +76,49 @@ def sweep(
         return
     out().print(*(each.name for each in removed), sep="\n", highlight=False)
     out().print(f"{len(removed)} removed", highlight=False)
+
+
+@app.command()
+def manifests(
+    account: Annotated[str, typer.Option(help="Service account that Signoff runs as.")] = "signoff",
+    account_namespace: Annotated[str, typer.Option(help="Its namespace; empty: that of the sandboxes.")] = "",
+    runtime_class: Annotated[str, typer.Option(help="RuntimeClass of the pods: gvisor, kata-qemu …")] = "",
+    seccomp: Annotated[str, typer.Option(help="Where nodes have our seccomp profile; empty: the runtime's own.")] = "",
+) -> None:
+    """Print what a Kubernetes cluster needs for SIGNOFF_SANDBOX=kubernetes: namespace, rights, template, warm pool.
+
+    Image, memory and CPUs are those of the settings, the size of the pool is SIGNOFF_SANDBOX_WARM.
+    agent-sandbox with its extensions has to be installed first.
+
+    Example:
+      SIGNOFF_SANDBOX_IMAGE=registry.example/signoff-sandbox:1 signoff sandbox manifests | kubectl apply -f -
+    """
+    settings = read_settings()
+    objects = cluster_manifests(
+        # Whatever the backend is now: the limits are those of every sandbox.
+        spec_of(settings.model_copy(update={"sandbox": "kubernetes", "sandbox_runtime": ""})),
+        namespace=settings.kubernetes_namespace or "signoff-sandboxes",
+        pool=settings.kubernetes_pool,
+        replicas=settings.sandbox_warm,
+        account=account,
+        account_namespace=account_namespace,
+        runtime_class=runtime_class,
+        seccomp=seccomp,
+    )
+    text = yaml.dump_all(objects, Dumper=BlockDumper, sort_keys=False, explicit_start=True, width=120)
+    out().file.write(text)
+
+
+class BlockDumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, and nothing twice by reference."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """See ``yaml.SafeDumper``."""
+        del data
+        return True
+
+    def block(self, text: str) -> yaml.ScalarNode:
+        """Represent a text."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+    yaml_representers: ClassVar[dict[Any, Any]] = {**yaml.SafeDumper.yaml_representers, str: block}

@@ -14,7 +14,7 @@ import pytest
 from domain import CommandRun, Refused, SignoffError
 from domain.evidence import Output
 from sandbox import Docker
-from sandbox.docker.probe import found_wrong
+from sandbox.probe import found_wrong
 from tests.integration.sandbox.conftest import SPEC
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from domain import Refused
-from sandbox import BACKENDS, Docker, Local
+from sandbox import BACKENDS, Docker, Local, Store
 from service.settings import Settings
-from service.wiring.environments import credentials_of
-from service.wiring.sandboxes import backend_of, egress_of, spec_of, without_meaning
+from service.wiring.environments import credentials_of, open_environments
+from service.wiring.sandboxes import backend_of, cluster_of, egress_of, spec_of, without_meaning
 
 
 def ignore(_: object) -> None:
@@ -61,7 +61,7 @@ def test_a_backend_or_runtime_that_there_is_not_is_refused_with_those_that_there
 
 def test_settings_are_known_by_a_backend_or_named():
     """Every setting of a sandbox means something to some backend; the twin knows none of them."""
-    ours = {name for name in Settings.model_fields if name.startswith(("sandbox_", "egress_", "setup_"))}
+    ours = {name for name in Settings.model_fields if name.startswith(("sandbox_", "egress_", "setup_", "kubernetes_"))}
     assert frozenset().union(*(entry.settings for entry in BACKENDS.values())) == ours
     set_for_nothing = without_meaning(Settings(sandbox="unsafe-local", sandbox_cpus=1.0, egress_hosts="a.example"))
     assert set_for_nothing == ("SIGNOFF_EGRESS_HOSTS", "SIGNOFF_SANDBOX_CPUS")
@@ -85,3 +85,40 @@ def test_a_login_that_is_not_there_is_told_without_its_value(where):
         credentials_of(Settings(setup_credentials=f"pip.example={where}"))
     assert refusal.value.stable_code == "setup_credential_missing"
     assert "secret" not in refusal.value.message
+
+
+def test_pods_are_claimed_where_the_settings_say(tmp_path):
+    settings = Settings(
+        sandbox="kubernetes",
+        sandbox_runtime="gvisor",
+        kubernetes_config=tmp_path / "kubeconfig",
+        kubernetes_namespace="agents",
+        kubernetes_pool="mine",
+        kubernetes_ready_seconds=7,
+    )
+    cluster = cluster_of(settings)
+    assert (cluster.config, cluster.namespace, cluster.pool, cluster.ready_s) == (
+        tmp_path / "kubeconfig",
+        "agents",
+        "mine",
+        7,
+    )
+    assert spec_of(settings).runtime == "gvisor"
+    assert without_meaning(settings) == ()
+    assert without_meaning(settings.model_copy(update={"sandbox": "docker"})) == (
+        "SIGNOFF_KUBERNETES_CONFIG",
+        "SIGNOFF_KUBERNETES_NAMESPACE",
+        "SIGNOFF_KUBERNETES_POOL",
+        "SIGNOFF_KUBERNETES_READY_SECONDS",
+    )
+
+
+def test_a_runtime_that_no_pod_has_is_refused():
+    with pytest.raises(Refused, match="runtime"):
+        spec_of(Settings(sandbox="kubernetes", sandbox_runtime="runsc"))
+
+
+def test_pods_know_no_layers_of_environments(tmp_path):
+    store = Store(tmp_path)
+    settings = Settings(sandbox="kubernetes", setup_network="registries", home=tmp_path)
+    assert open_environments(settings, store, spec_of(settings), ignore, ignore) is None

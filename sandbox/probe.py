@@ -5,10 +5,10 @@ but neither ``ls`` nor ``stat``. That must be said before a run starts, not by i
 the hardening arrived is seen from inside: an engine may accept a flag and do nothing about it.
 """
 
+from typing import Literal
+
 from domain import Refused
-from sandbox.contract import Sandbox, Spec
-from sandbox.docker import errors
-from sandbox.docker.hardening import runtime_of
+from sandbox.contract import Sandbox
 from sandbox.inside import SYSTEM_PATH
 
 _SCRIPT = """
@@ -32,41 +32,26 @@ while read -r key value _; do
   esac
 done </proc/self/status
 if (: >/.probe) 2>/dev/null; then open 'the root file system can be written to'; fi
-if [ -r /proc/net/route ] && [ "$(wc -l </proc/net/route)" -gt 1 ]; then open 'there is a network'; fi
+if [ "$2" = none ] && [ -r /proc/net/route ] && [ "$(wc -l </proc/net/route)" -gt 1 ]; then open 'there is a network'; fi
 if (exec 3</proc/1/mem) 2>/dev/null; then fail 'the memory of PID 1 is open to commands'; fi
 echo fine
 """  # noqa: E501  the program is text
 _KINDS = frozenset({"image", "runtime", "unhardened"})
 
 
-async def probe(sandbox: Sandbox, spec: Spec, *, unhardened: bool = False) -> None:
-    """Try what everything else relies on: files, signals, memory file systems, pipes, PID 1's privacy, hardening.
+async def found_wrong(
+    sandbox: Sandbox, runtime: str = "runc", *, network: Literal["none", "policy"] = "none"
+) -> tuple[str, str] | None:
+    """Return whether the image, the runtime or the hardening is to blame, and for what; None when all is well.
 
     Args:
         sandbox: a fresh one.
-        spec: what it was made from.
-        unhardened: True when somebody said that it may lack protection.
-
-    Raises:
-        Refused: ``image_unsuitable``, ``runtime_unsupported`` or ``sandbox_unhardened``, with what did not work.
+        runtime: its name; one with a kernel of its own need not say how it filters calls.
+        network: ``policy`` where there is an interface, and something outside keeps it from carrying anything.
     """
-    problem = await found_wrong(sandbox, runtime_of(spec))
-    if problem is None:
-        return
-    kind, what = problem
-    if kind == "image":
-        raise errors.image_unsuitable(spec, what)
-    if kind != "unhardened":
-        raise errors.runtime_unsupported(spec, what)
-    if not unhardened:
-        raise errors.unhardened(what)
-
-
-async def found_wrong(sandbox: Sandbox, runtime: str = "runc") -> tuple[str, str] | None:
-    """Return whether the image, the runtime or the hardening is to blame, and for what; None when all is well."""
     try:
         ran = await sandbox.run(
-            ["sh", "-c", _SCRIPT, "probe", runtime], cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=30.0
+            ["sh", "-c", _SCRIPT, "probe", runtime, network], cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=30.0
         )
     except Refused as refusal:
         return "runtime", refusal.message

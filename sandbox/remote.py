@@ -9,10 +9,9 @@ from domain.evidence import Output
 from domain.work import Profile
 from sandbox.channel import Answer, RunnerChannel
 from sandbox.contract import REPO, Heard
-from sandbox.docker.hardening import system_path
 from sandbox.egress.gateway import EgressGateway
 from sandbox.inside import SYSTEM_PATH
-from sandbox.paths import absolute
+from sandbox.paths import absolute, system_path
 
 GRACE_S = 5.0
 """How much longer than the runner we wait before the sandbox counts as lost."""
