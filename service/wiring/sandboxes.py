@@ -35,7 +35,12 @@ def open_pool(
 
 def backend_of(settings: Settings, witness: Witness) -> Backend:
     """Return the backend that the settings name, without a pool."""
-    options = BackendOptions(egress=egress_of(settings), witness=witness, unhardened=settings.sandbox_unhardened)
+    options = BackendOptions(
+        egress=egress_of(settings),
+        witness=witness,
+        proxy_for=settings.proxy_for,
+        unhardened=settings.sandbox_unhardened,
+    )
     return backend_named(settings.sandbox).open(options)
 
 
