@@ -14,6 +14,7 @@ Every concrete error carries a stable ``code`` (the same in the CLI and in HTTP)
 that says what to do. A command that failed inside the sandbox is a value, not one of these.
 """
 
+import sys
 from typing import ClassVar
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Unavailable",
     "Unprocessable",
     "Unreadable",
+    "extra_command",
 ]
 
 
@@ -158,3 +160,11 @@ class Gone(Refused):
 
 class Unprocessable(Refused):
     http_status: ClassVar[int] = 422
+
+
+def extra_command(extra: str) -> str:
+    """Return the command that installs an extra beside this Signoff, be it of a wheel or of a checkout.
+
+    It names this interpreter: elsewhere pip would look the name up in its index, and take what others put there.
+    """
+    return f"{sys.executable} -m pip install 'signoff[{extra}]'"

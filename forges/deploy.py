@@ -46,7 +46,7 @@ class DeployHooks:
     entries: Sequence[DeployEntry] = ()
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     client: Callable[[], httpx.AsyncClient] = field(
-        default=lambda: httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=TIMEOUT_S)
+        default=lambda: httpx.AsyncClient(follow_redirects=False, timeout=TIMEOUT_S)
     )
 
     def named_for(self, repository: str) -> DeployEntry:

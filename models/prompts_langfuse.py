@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 import httpx
 
 from domain import Broken, Refused
+from domain.errors import extra_command
 from models.contract import Message
 from models.prompts import Label, Prompt, PromptFiles, Speaker, labels
 
@@ -82,7 +83,7 @@ class LangfusePrompts:
     async def _fetched(self, label: Label, last: Prompt | None) -> Prompt | None:
         # In a thread: importing the SDK takes long, and other runs go on meanwhile.
         api, errors = await asyncio.to_thread(self._sdk)
-        async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=self.timeout_s) as client:
             langfuse = api.AsyncLangfuseAPI(
                 base_url=self.host.rstrip("/"),
                 username=self.public_key,
@@ -119,7 +120,7 @@ class LangfusePrompts:
             raise Refused(
                 "Prompts from Langfuse need its SDK, which is not installed.",
                 code="langfuse_missing",
-                hint="Install it with: .venv/bin/pip install -e '.[langfuse]', or unset SIGNOFF_LANGFUSE_PROMPTS.",
+                hint=f"Install it with: {extra_command('langfuse')}, or unset SIGNOFF_LANGFUSE_PROMPTS.",
             ) from None
 
 

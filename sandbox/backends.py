@@ -17,6 +17,7 @@ from sandbox.docker.fault_injector import docker_arena
 from sandbox.docker.hardening import RUNTIMES
 from sandbox.egress.policy import Egress
 from sandbox.egress.proxy import Witness, write_log
+from sandbox.egress.upstream import ProxyFor, direct
 from sandbox.local.backend import Local
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class BackendOptions:
     """Whom commands of the profile ``packages`` may speak to; None: nobody."""
     witness: Witness = write_log
     """Told about every connection that a sandbox tried."""
+    proxy_for: ProxyFor = direct
+    """Through which proxy such a connection is made."""
     unhardened: bool = False
     """Go on where the host lacks a protection."""
     cluster: Cluster = field(default_factory=Cluster)
@@ -132,7 +135,12 @@ BACKENDS: Final = {
     for entry in (
         BackendEntry(
             name="docker",
-            open=lambda with_: Docker(egress=with_.egress, witness=with_.witness, unhardened=with_.unhardened),
+            open=lambda with_: Docker(
+                egress=with_.egress,
+                witness=with_.witness,
+                proxy_for=with_.proxy_for,
+                unhardened=with_.unhardened,
+            ),
             runtimes=RUNTIMES,
             own_kernel=frozenset({"runsc", "kata"}),
             settings=frozenset({*_CONTAINER, *_POOL, *_EGRESS, *_SETUP}),

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain import Refused
 from service.lifetimes import Lifetimes
+from service.network import OutboundNetwork, network_variables
 from service.sandbox_settings import SandboxSettings
 
 
@@ -66,7 +67,7 @@ Place = Annotated[str, AfterValidator(_address)]
 CoderDialect = Literal["auto", "tools", "text", "single"]
 
 
-class Settings(SandboxSettings, Reporting, Lifetimes):
+class Settings(SandboxSettings, Reporting, Lifetimes, OutboundNetwork):
     """Every setting, its default and its meaning; ``docs/configuration.md`` is made from this class."""
 
     model_config = SettingsConfigDict(env_prefix="SIGNOFF_", env_file=None, extra="ignore", frozen=True)
@@ -329,7 +330,7 @@ class Settings(SandboxSettings, Reporting, Lifetimes):
         values = tuple(secret.get_secret_value() for secret in fields if secret and secret.get_secret_value())
         for login in filter(None, self.index_logins().values()):
             values = (*values, login.rpartition(":")[2].strip(), login.strip())
-        values = (*values, *(self.bucket_login() or ())[1:])
+        values = (*values, *(self.bucket_login() or ())[1:], *self.proxy_passwords)
         return (*values, unquote(password)) if password else values
 
 
@@ -351,7 +352,11 @@ def read_settings() -> Settings:
         Refused: ``settings_invalid``, naming the variable.
     """
     try:
-        return Settings()
+        settings = Settings()
+        # Clients that are not ours read the environment: it says the same to all of them before the first one is made.
+        network = network_variables(os.environ, ca=settings.ca, bundle=settings.home / "trusted-certificates.pem")
+        os.environ.update(network)
+        return Settings() if network else settings
     except ValidationError as error:
         what = "; ".join(f"SIGNOFF_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
     except SettingsError as error:

@@ -107,9 +107,9 @@ class OtlpExporter(SpanExporter):
     _client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        # trust_env: credentials and proxies come from the settings or not at all.
+        # The environment has the proxy and the certificates, and nothing else: httpx reads no .netrc of itself.
         # No redirects: they would take the headers, and so the credentials, to whoever is named there.
-        self._client = httpx.Client(trust_env=False, timeout=self.timeout_s, follow_redirects=False)
+        self._client = httpx.Client(timeout=self.timeout_s, follow_redirects=False)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send one batch, at most ``ATTEMPTS`` times within ``timeout_s``."""

@@ -47,6 +47,8 @@ class ServerConnection:
     config: ServerConfig
     credentials: Mapping[str, str]
     """Values by their names."""
+    proxy: str = field(default="", repr=False)
+    """What it is asked through, where it has an address."""
     idle_s: float = 300.0
     broken: bool = False
     used_at: float = field(default_factory=time.monotonic)
@@ -178,7 +180,7 @@ class ServerConnection:
             # Nothing packed: a megabyte of it may be a gigabyte.
             headers={**headers, "accept-encoding": "identity"},
             timeout=httpx2.Timeout(self.config.timeout_s + 5, connect=self.config.start_s),
-            transport=bounded_transport(),
+            transport=bounded_transport(self.proxy),
         )
         await stack.enter_async_context(http)
         return streamable_http_client(self.config.url, http_client=http, max_sse_event_size=MESSAGE)
@@ -220,7 +222,7 @@ def without_answer(error: Exception, hidden: Mapping[str, str]) -> ToolResult:
     return ToolResult(text=words, ok=False, code="tool_server_gone")
 
 
-def bounded_transport() -> "httpx2.AsyncBaseTransport":
+def bounded_transport(proxy: str = "") -> "httpx2.AsyncBaseTransport":
     """HTTP whose responses end at ``MESSAGE`` bytes; events are bounded one by one, by the SDK."""
     import httpx2  # noqa: PLC0415
 
@@ -251,7 +253,7 @@ def bounded_transport() -> "httpx2.AsyncBaseTransport":
                 response.stream = BoundedStream(stream)
             return response
 
-    return BoundedTransport()
+    return BoundedTransport(proxy=proxy or None)
 
 
 def _reason(error: BaseException | None) -> str:

@@ -6,7 +6,7 @@ is compared with its pin on the very connection that is called.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from domain import Refused, SignoffError
@@ -27,6 +27,8 @@ class McpServers:
 
     file: ToolServerFile = field(default_factory=ToolServerFile)
     credentials: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    proxy_for: Callable[[str], str] = lambda _: ""
+    """An address → the proxy to ask for it; empty: none."""
     _open: dict[tuple[str, str], ServerConnection] = field(
         default_factory=dict[tuple[str, str], ServerConnection], repr=False
     )
@@ -122,7 +124,9 @@ class McpServers:
             # One that is being called only where all are: what came of its call would not be known.
             self._end(min(self._open, key=lambda key: (self._open[key].busy > 0, self._open[key].used_at)))
         wanted = {credential: self.credentials[credential] for credential in server.credentials.values()}
-        self._open[run, name] = connection = ServerConnection(name=name, config=server, credentials=wanted)
+        self._open[run, name] = connection = ServerConnection(
+            name=name, config=server, credentials=wanted, proxy=self.proxy_for(server.url) if server.url else ""
+        )
         return connection
 
     def _end(self, key: tuple[str, str]) -> None:

@@ -9,8 +9,8 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from approvals.channels.base import Subscriptions, due_again
 from approvals.channels.registry import announcer_of, renderer_of
@@ -20,6 +20,9 @@ from approvals.contract import Clock
 from approvals.events import Announcement, Notification
 from approvals.storage.outbox import Outbox, OutboxItem, RunNotice
 from domain import Refused, Transient
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 def body(letter: Notification | Announcement, kind: str, *, link: str) -> bytes:
@@ -39,13 +42,17 @@ TIMEOUT_S = 15.0
 GONE = 410
 
 
-def new_client() -> httpx.AsyncClient:
-    """A client that follows no redirect and asks no proxy, or the guard's judgement would be worth nothing.
+def new_client(proxy_for: Callable[[str], str] = lambda _: "") -> "httpx2.AsyncClient":
+    """A client that follows no redirect, or the guard's judgement would be worth nothing.
 
-    Connections are not kept: two names on one address must not share what TLS proved for one of them.
+    ``proxy_for`` says whom to ask for an address; by default nobody is asked, whatever the environment says.
     """
-    limits = httpx.Limits(max_keepalive_connections=0)
-    return httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=TIMEOUT_S, limits=limits)
+    import httpx2  # noqa: PLC0415
+
+    from approvals.channels.by_name import ByName  # noqa: PLC0415
+
+    # The library of the two that heeds sni_hostname behind a proxy.
+    return httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=TIMEOUT_S, transport=ByName(proxy_for))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +62,7 @@ class WebhookSender:
     outbox: Outbox
     subscriptions: Subscriptions
     guard: SsrfGuard
-    client: httpx.AsyncClient
+    client: "httpx2.AsyncClient"
     clock: Clock
     link: Link = field(default=lambda _: "")
     random: Callable[[], float] = field(default=random.random)
@@ -85,6 +92,8 @@ class WebhookSender:
 
     async def _send(self, item: OutboxItem) -> None:
         """Post to the judged address; the answer's body is never read."""
+        import httpx2  # noqa: PLC0415  the client is one of its
+
         if (tell := self.elsewhere.get(item.endpoint)) is not None and isinstance(item.letter, Notification):
             await self._tell(item, item.letter, tell)
             return
@@ -109,15 +118,15 @@ class WebhookSender:
                 status = answer.status_code
         except Refused as no:
             await self.outbox.bury(item, error=no.message)
-        except (UnresolvedHost, httpx.HTTPError) as error:
+        except (UnresolvedHost, httpx2.HTTPError) as error:
             await self._later(item, f"{type(error).__name__}: {error}")
         else:
-            if httpx.codes.is_success(status):
+            if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 await self.outbox.sent(item)
             elif status == GONE:
                 await self.outbox.bury(item, error="410: the receiver wants no more")
             # It would lead to an address that nobody has judged.
-            elif httpx.codes.is_redirect(status):
+            elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
                 await self.outbox.bury(item, error=f"{status}: redirects are not followed")
             else:
                 await self._later(item, f"answered {status}")

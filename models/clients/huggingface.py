@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain import ContextTooLong, Refused
+from domain.errors import extra_command
 from models.clients.chat import Chat, learned
 from models.clients.contract import AnswerSchema, Delta, Dialect, ToolOffer
 from models.contract import Message, ModelSettings, Price, Usage
@@ -20,7 +21,6 @@ from models.errors import no_tools
 SCHEME = "local:"
 """``SIGNOFF_MODEL_BASE_URL=local:`` means: in this process."""
 DEFAULT = "Qwen/Qwen2.5-Coder-1.5B-Instruct"
-INSTALL = ".venv/bin/pip install -e '.[local]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,9 @@ def _load(model_id: str) -> Any:
         return HuggingFacePipeline.from_model_id(model_id=model_id, task="text-generation")
     except (ImportError, ModuleNotFoundError) as error:
         raise Refused(
-            f"Models in this process need the extra `local`: {error}", code="llm_not_installed", hint=INSTALL
+            f"Models in this process need the extra `local`: {error}",
+            code="llm_not_installed",
+            hint=extra_command("local"),
         ) from error
     except (OSError, ValueError) as error:
         raise Refused(

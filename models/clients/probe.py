@@ -12,6 +12,7 @@ import httpx
 from pydantic import Field
 
 from domain import value
+from domain.errors import extra_command
 from models.clients.contract import ModelEndpoint
 from models.clients.http import http_client
 from models.clients.huggingface import DEFAULT, SCHEME
@@ -166,7 +167,7 @@ async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool
 def _installed(result: Probe, package: str, extra: str, name: str) -> Probe:
     """A model in this process is loaded, and a vendor asked, when a run starts and not for a look."""
     if find_spec(package) is None:
-        return replace(result, problem=f"it needs the extra `{extra}`", hint=f".venv/bin/pip install -e '.[{extra}]'")
+        return replace(result, problem=f"it needs the extra `{extra}`", hint=extra_command(extra))
     return replace(result, model=name or None, models=(name,) if name else (), reachable=True)
 
 

@@ -15,6 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from domain import Refused, SignoffError, Unavailable, value
+from domain.errors import extra_command
 from models.clients.chat import Chat, learned
 from models.clients.contract import (
     AnswerSchema,
@@ -160,7 +161,7 @@ async def open_vendor(endpoint: ModelEndpoint, *, price: Price | None = None) ->
         raise Refused(
             f"This vendor needs the extra `{vendor.provider}`: {error}",
             code="llm_not_installed",
-            hint=f".venv/bin/pip install -e '.[{vendor.provider}]'",
+            hint=extra_command(vendor.provider),
         ) from error
     address = endpoint.base_url.partition(":")[2]
     # Without an address the package's own default counts: a None would replace it.

@@ -23,12 +23,13 @@ from sandbox.docker import api as engine_api
 from sandbox.docker import errors
 from sandbox.docker.api import connect
 from sandbox.docker.hardening import LABEL, create_body, runtime_of
-from sandbox.docker.isolation import gaps
+from sandbox.docker.isolation import gaps, is_podman
 from sandbox.docker.reaper import OWNER, HeldContainer, held, owner, release, sweep
 from sandbox.docker.stream import over
 from sandbox.egress.gateway import EgressGateway
 from sandbox.egress.policy import Egress
 from sandbox.egress.proxy import Resolve, Witness, resolve, write_log
+from sandbox.egress.upstream import ProxyFor, direct
 from sandbox.inside import sources
 from sandbox.probe import found_wrong
 from sandbox.remote import RemoteSandbox
@@ -48,6 +49,7 @@ class Docker:
         egress: whom commands of the profile ``packages`` may speak to; None: nobody.
         witness: told about every connection that was tried.
         resolve: finds the addresses of the hosts that may be spoken to.
+        proxy_for: says through which proxy they are reached.
         probed: False gives out sandboxes that cannot really work, too; for the attack suite.
         unhardened: True goes on where the engine lacks a protection; somebody has to say so.
     """
@@ -60,12 +62,14 @@ class Docker:
         egress: Egress | None = None,
         witness: Witness = write_log,
         resolve: Resolve = resolve,
+        proxy_for: ProxyFor = direct,
         probed: bool = True,
         unhardened: bool = False,
     ) -> None:
         self.address, self._timeout, self._owner = base_url, timeout_s, owner()
         self._egress, self._witness, self._resolve, self._probed = egress, witness, resolve, probed
-        self._unhardened, self._filtered = unhardened, True
+        self._proxy_for = proxy_for
+        self._unhardened, self._filtered, self._podman = unhardened, True, False
         self._sound: set[tuple[str, str]] = set()
         self._client: docker.APIClient | None = None
         self._sandboxes: dict[str, RemoteSandbox] = {}
@@ -76,7 +80,8 @@ class Docker:
         """See ``Backend.lease``."""
         image = await self._call(spec, partial(engine_api.image, spec.image))
         if not self._sound:  # before the first sandbox: does the engine have what hardening needs?
-            missing = gaps(await self._call(spec, engine_api.info))
+            info = await self._call(spec, engine_api.info)
+            missing, self._podman = gaps(info), is_podman(info)
             if missing and not self._unhardened:
                 raise errors.unhardened("; ".join(missing))
             self._filtered = not any("seccomp" in what for what in missing)
@@ -85,7 +90,7 @@ class Docker:
             spec,
             image=image["Id"],
             path=variables.get("PATH", ""),
-            seccomp=engine_api.profile() if self._filtered else None,
+            seccomp=(engine_api.SECCOMP if self._podman else engine_api.profile()) if self._filtered else None,
             labels={OWNER: self._owner, f"{LABEL}.run": run},
         )
         # A name of ours: by it the container is removed even when the engine's answer never came.
@@ -115,6 +120,7 @@ class Docker:
             egress=egress,
             witness=witness,
             resolve=self._resolve,
+            proxy_for=self._proxy_for,
             probed=self._probed,
             unhardened=self._unhardened,
         )
@@ -186,7 +192,7 @@ class Docker:
             image_digest=image["Id"],
             environment=environment,
             discard=partial(self._discard, name),
-            outside=EgressGateway(self._egress, self._witness, self._resolve),
+            outside=EgressGateway(self._egress, self._witness, self._resolve, self._proxy_for),
         )
         self._sandboxes[name] = sandbox
         return sandbox

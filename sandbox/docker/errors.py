@@ -9,8 +9,8 @@ from domain import Refused, SandboxLost, SignoffError
 from sandbox.contract import Spec
 from sandbox.docker.hardening import runtime_of
 
-_BUILD = "Build it: make image (or name your own with SIGNOFF_SANDBOX_IMAGE)."
-_START = "Start Docker: make docker. Then: signoff doctor."
+_BUILD = "Build it: signoff sandbox build (or name your own with SIGNOFF_SANDBOX_IMAGE)."
+_START = "Start Docker: systemctl start docker (in a checkout: make docker). Then: signoff doctor."
 
 
 def image_missing(spec: Spec) -> Refused:
@@ -21,7 +21,7 @@ def image_unsuitable(spec: Spec, what: str) -> Refused:
     return Refused(
         f"The image {spec.image!r} cannot be a sandbox: {what}.",
         code="image_unsuitable",
-        hint="It needs Python 3.9 or newer and git. Add them: BASE=YOUR_IMAGE sandbox/images/build.sh",
+        hint="It needs Python 3.9 or newer and git. Add them: signoff sandbox build --base YOUR_IMAGE",
     )
 
 

@@ -6,6 +6,7 @@ call, where one may write, whom one may see, and how much of everything there is
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from sandbox.contract import Spec
@@ -52,7 +53,7 @@ def create_body(
     *,
     image: str,
     path: str = "",
-    seccomp: Mapping[str, Any] | None,
+    seccomp: Mapping[str, Any] | Path | None,
     apparmor: str = "",
     labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -62,13 +63,13 @@ def create_body(
         spec: what is wanted.
         image: digest of the image, so that a moved tag changes nothing between check and start.
         path: where it says that programs are.
-        seccomp: the profile; replaces the engine's own. None: the engine has no seccomp, and that is known.
+        seccomp: the profile, or where it lies; replaces the engine's own. None: it is known that the engine has none.
         apparmor: name of a loaded profile, or empty where the host has no AppArmor.
         labels: more labels, such as the orchestrator's id.
     """
     limits, security = spec.limits, ["no-new-privileges:true", *([f"apparmor={apparmor}"] if apparmor else [])]
     if seccomp is not None:
-        security.append(f"seccomp={json.dumps(seccomp, separators=(',', ':'))}")
+        security.append(f"seccomp={seccomp if isinstance(seccomp, Path) else json.dumps(seccomp)}")
     # ``exec``, for what is built there has to run; it changes nobody's identity and stands for no device.
     owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID},nr_inodes={limits.inodes}"
     ulimits = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}

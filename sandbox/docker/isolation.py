@@ -25,14 +25,26 @@ def gaps(info: Mapping[str, Any]) -> tuple[str, ...]:
     missing += [f"{what} cannot be limited" for key, what in _LIMITS if info.get(key) is False]
     if any(info.get(key) is False for key in _CPU):
         missing.append("processor time cannot be limited")
+    # Podman says all the same that it limits them, and then ignores what it is asked for.
+    if info.get("Rootless") is True and str(info.get("CgroupVersion", "")) == "1":
+        missing.append("memory, processes and processor time cannot be limited (rootless needs cgroup v2)")
     return tuple(missing)
+
+
+def is_podman(info: Mapping[str, Any]) -> bool:
+    """Tell Podman from Docker, whose API it speaks: it takes a seccomp profile by its path, Docker takes its text.
+
+    Neither understands the other's form (podman's issue 27710).
+    """
+    return "BuildahVersion" in info
 
 
 def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
     """Say which isolation is in force, what is missing, and what could be better."""
     known = runtime_of(spec) in info.get("Runtimes", {})
-    extra = [name for name in ("apparmor", "selinux", "rootless", "userns") if name in _options(info)]
-    in_force = ", ".join([runtime_of(spec), *extra])
+    options = f"{_options(info)} {'rootless' if info.get('Rootless') is True else ''}"
+    extra = [name for name in ("apparmor", "selinux", "rootless", "userns") if name in options]
+    in_force = ", ".join([runtime_of(spec), *extra, *(["Podman"] if is_podman(info) else [])])
     missing = gaps(info)
     old = str(info.get("CgroupVersion", "1")) == "1"
     own_root = runtime_of(spec) == "runc" and not ("rootless" in extra or "userns" in extra)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from domain import SignoffError
 from sandbox.contract import Check, Sandbox, Spec
 from sandbox.docker import api
-from sandbox.docker.isolation import isolation, runc_check
+from sandbox.docker.isolation import is_podman, isolation, runc_check
 
 
 class AskableEngine(Protocol):
@@ -25,6 +25,17 @@ async def preflight(engine: AskableEngine, spec: Spec) -> tuple[Check, ...]:
         version = await engine.ask(spec, api.version)
         checks.append(Check(name="docker", ok=True, detail=f"Engine {version['Version']}, {version['Arch']}"))
         info = await engine.ask(spec, api.info)
+        if is_podman(info):
+            checks.append(
+                Check(
+                    name="podman",
+                    ok=False,
+                    needed=False,
+                    detail=f"Podman {info.get('ServerVersion', '')}",
+                    hint="Podman 4.3 was tried, and refuses folders in memory that belong to a user (tmpfs with uid). "
+                    "Docker works rootless, too: docs/install.md.",
+                )
+            )
         checks += [*isolation(spec, info), runc_check(version)]
         image = await engine.ask(spec, partial(api.image, spec.image))
         checks.append(Check(name="sandbox image", ok=True, detail=f"{spec.image} ({image['Id'][7:19]})"))
@@ -42,7 +53,7 @@ async def preflight(engine: AskableEngine, spec: Spec) -> tuple[Check, ...]:
                 name="sandbox",
                 ok=ran.ok,
                 detail=f"leased in {cold:.0f} ms, a command takes {ms:.1f} ms",
-                hint="The image needs git: BASE=YOUR_IMAGE sandbox/images/build.sh",
+                hint="The image needs git: signoff sandbox build --base YOUR_IMAGE",
             )
         )
     except SignoffError as error:

@@ -7,6 +7,7 @@ from sandbox.channel import RunnerChannel
 from sandbox.egress.policy import Egress, check_rules
 from sandbox.egress.proxy import Proxy, Resolve, Witness, resolve
 from sandbox.egress.tunnel import EgressTunnel
+from sandbox.egress.upstream import ProxyFor, direct
 from sandbox.inside.tunnel import PORT
 
 _CA = "/work/.signoff/ca.pem"
@@ -26,8 +27,10 @@ class CommandRunner(Protocol):
 class EgressGateway:
     """Opens and shuts the way, and says what commands must know about it."""
 
-    def __init__(self, rules: Egress | None, witness: Witness, resolve: Resolve = resolve) -> None:
-        self._rules, self._witness, self._resolve = rules, witness, resolve
+    def __init__(
+        self, rules: Egress | None, witness: Witness, resolve: Resolve = resolve, proxy_for: ProxyFor = direct
+    ) -> None:
+        self._rules, self._witness, self._resolve, self._proxy_for = rules, witness, resolve, proxy_for
         self._proxy: Proxy | None = None
         self._tunnel: EgressTunnel | None = None
         self.environment: dict[str, str] = {}
@@ -36,7 +39,14 @@ class EgressGateway:
         """Let commands reach what the rules allow. Raises ``Refused`` or ``SandboxLost``."""
         rules = check_rules(self._rules)
         if self._proxy is None:
-            proxy = Proxy(rules, run=run, sandbox=sandbox.id, witness=self._witness, resolve=self._resolve)
+            proxy = Proxy(
+                rules,
+                run=run,
+                sandbox=sandbox.id,
+                witness=self._witness,
+                resolve=self._resolve,
+                proxy_for=self._proxy_for,
+            )
             self._tunnel = EgressTunnel(channel, proxy.serve)
             await self._tunnel.open()
             if rules.ca:

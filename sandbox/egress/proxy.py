@@ -10,6 +10,7 @@ from dataclasses import replace
 from sandbox.egress.policy import Egress, EgressRecord, NoPassage, public, target_of
 from sandbox.egress.tls_client_hello import MAX_HELLO, hello_name
 from sandbox.egress.tunnel import EgressConnection
+from sandbox.egress.upstream import ProxyFor, connected, direct
 
 _LOG = logging.getLogger(__name__)
 _HEAD = 8 << 10
@@ -59,11 +60,12 @@ class Proxy:
         sandbox: str,
         witness: Witness = write_log,
         resolve: Resolve = resolve,
+        proxy_for: ProxyFor = direct,
         patience_s: float = 10.0,
     ) -> None:
         self._rules, self._tell, self._resolve = rules, Telling(witness, rules.connections + _TOLD), resolve
         self._blank = EgressRecord(run=run, sandbox=sandbox, target="", verdict="refused")
-        self._patience_s = patience_s
+        self._patience_s, self._proxy_for = patience_s, proxy_for
         self._left = rules.upload_bytes
         self._connections = rules.connections
         self.open = True
@@ -100,6 +102,9 @@ class Proxy:
         if not self.open or not self._rules.allows(host, port):
             raise NoPassage(f"{host}:{port} is not allowed")
         async with asyncio.timeout(_CONNECT_S):
+            # Networks that have such a proxy often know no name of the world, so it is the proxy that looks it up.
+            if proxy := self._proxy_for(f"https://{host}:{port}"):
+                return await connected(proxy, host, port)
             addresses = await self._resolve(host, port)
             # All of its addresses: one would be checked, and another connected to.
             if host not in self._rules.private and not all(map(public, addresses)):

@@ -18,13 +18,14 @@ _ASK = (
 )
 _CLAUSE = re.compile(r"(===|==|>=|<=|~=|!=|>|<|\^|~)?\s*(\d{1,6}(?:\.\d{1,6}){0,2})(\.\*)?")
 _HINTS = {
-    "node": "Build one: sandbox/images/node.sh",
-    "npm": "Build one: sandbox/images/node.sh",
-    "gcc": "Build one: PACKAGES='gcc g++ python3-dev' IMAGE=signoff-sandbox-build:latest sandbox/images/build.sh",
-    "go": "Build one: sandbox/images/go.sh",
-    "cargo": "Build one: PACKAGES='cargo-web rustc-web gcc libc6-dev' IMAGE=signoff-sandbox-rust:latest "
-    "sandbox/images/build.sh",
-    "mvn": "Build one: PACKAGES='maven default-jdk-headless' IMAGE=signoff-sandbox-java:latest sandbox/images/build.sh",
+    "node": "Build one: signoff sandbox build node",
+    "npm": "Build one: signoff sandbox build node",
+    "gcc": "Build one: signoff sandbox build --packages 'gcc g++ python3-dev' --name signoff-sandbox-build:latest",
+    "go": "Build one: signoff sandbox build go",
+    "cargo": "Build one: signoff sandbox build --packages 'cargo-web rustc-web gcc libc6-dev' "
+    "--name signoff-sandbox-rust:latest",
+    "mvn": "Build one: signoff sandbox build --packages 'maven default-jdk-headless' "
+    "--name signoff-sandbox-java:latest",
 }
 
 
@@ -54,7 +55,7 @@ def chosen_image(recipe: Recipe, images: Sequence[BaseImage]) -> BaseImage:
         Refused: ``image_missing``, ``program_missing`` or ``interpreter_missing``, with what to build.
     """
     if not images:
-        raise Refused("There is no sandbox image here.", code="image_missing", hint="Build it: make image")
+        raise Refused("There is no sandbox image here.", code="image_missing", hint="Build it: signoff sandbox build")
     able = [image for image in images if {*recipe.programs} <= image.programs]
     if not able:
         most = max(images, key=lambda image: len({*recipe.programs} & image.programs))
@@ -69,7 +70,7 @@ def chosen_image(recipe: Recipe, images: Sequence[BaseImage]) -> BaseImage:
         raise Refused(
             f"The project asks for Python {recipe.python}, and no sandbox image here has that.",
             code="interpreter_missing",
-            hint="Build one: OFFICIAL=python:3.13-slim IMAGE=signoff-sandbox-py313:latest sandbox/images/build.sh, and "
+            hint="Build one: signoff sandbox build --base python:3.13-slim --name signoff-sandbox-py313:latest, and "
             "name it in SIGNOFF_SETUP_IMAGES.",
         )
     compiling = [image for image in fitting if "gcc" in image.programs]

@@ -29,8 +29,8 @@ fail() {
 }
 label() { docker image inspect --format '{{index .Config.Labels "signoff.inputs"}}' "$image" 2>/dev/null || true; }
 
-command -v docker >/dev/null || fail "the docker command is missing" "Run: make docker"
-docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail "Docker does not answer" "Run: make docker"
+command -v docker >/dev/null || fail "the docker command is missing" "Install Docker (in a checkout: make docker)"
+docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail "Docker does not answer" "Start it: systemctl start docker (in a checkout: make docker)"
 if [ "$(label)" = "$inputs" ]; then exit 0; fi
 
 need() { # command, then the packages that bring it
@@ -41,18 +41,18 @@ need() { # command, then the packages that bring it
     say "installing $*"
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
   else
-    fail "$tool is missing" "Run: sudo apt-get install $*   (or name a local image with Python: BASE=IMAGE make image)"
+    fail "$tool is missing" "Run: sudo apt-get install $*   (or name a local image with Python: signoff sandbox build --base IMAGE)"
   fi
 }
 
 bootstrap() { # make the root file system, once, and import it; prints the name of the image
   local version name tarball work
-  version=$suite-$(sha256sum <<<"$include" | cut -c1-8)
+  version=$suite-$(sha256sum <<<"$include, root 0755" | cut -c1-8)
   name=signoff-base:$version
   tarball=$cache/rootfs-$version-$(uname -m).tar.gz
   if [ ! -s "$tarball" ]; then
     [ "$(id -u)" = 0 ] || fail "no registry answers, and only root can bootstrap a base" \
-      "Run once: sudo $0   or name a local image with Python: BASE=IMAGE make image"
+      "Run once: sudo $0   or name a local image with Python: signoff sandbox build --base IMAGE"
     need debootstrap debootstrap debian-archive-keyring
     say "no registry answers: bootstrapping Debian $suite (a minute or two, once; kept in $cache)"
     work=$(mktemp -d "${TMPDIR:-/var/tmp}/signoff-rootfs-XXXXXX")
@@ -64,6 +64,8 @@ bootstrap() { # make the root file system, once, and import it; prints the name 
       { tail -n 5 "$work.log" >&2; fail "debootstrap failed" "See $work.log"; }
     rm -rf "$work.log" "$work"/var/cache/apt/archives/*.deb "$work"/var/lib/apt/lists/* \
       "$work"/usr/share/{doc,man,locale,info}/*
+    # mktemp made it for root alone; under an engine without overlay (rootless, vfs) it would stay so.
+    chmod 0755 "$work"
     mkdir -p "$cache"
     tar -C "$work" --numeric-owner -c . | gzip -1 >"$tarball.part"
     mv "$tarball.part" "$tarball"
@@ -88,15 +90,7 @@ choose_base() {
 
 inside() { docker run --rm --network none --user 0 --entrypoint "" "$1" "${@:2}"; }
 
-pip_here() { # a Python of this machine that has pip
-  local python
-  for python in "$root/.venv/bin/python" python3; do
-    if "$python" -m pip --version >/dev/null 2>&1; then echo "$python"; return; fi
-  done
-  python3 -m venv "$context/pip" >/dev/null 2>&1 || fail "no pip on this machine" "Run: make setup"
-  echo "$context/pip/bin/python"
-}
-
+. "$here/pip.sh"
 base=$(choose_base)
 say "building $image from $base"
 context=$(mktemp -d "${TMPDIR:-/tmp}/signoff-image-XXXXXX")
@@ -104,10 +98,10 @@ trap 'rm -rf "$context"' EXIT
 cp "$here/Dockerfile" "$context/"
 
 version=$(inside "$base" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])') ||
-  fail "$base has no python3 that runs" "Choose another: BASE=IMAGE make image"
+  fail "$base has no python3 that runs" "Choose another: signoff sandbox build --base IMAGE"
 arch=$(inside "$base" uname -m)
-# Downloaded here and copied in: a container of this engine may reach no network at all.
-"$(pip_here)" -m pip download -qq --disable-pip-version-check --no-input --require-hashes \
+python=$(pip_here "$context")
+"$python" -m pip download -qq --disable-pip-version-check --no-input --require-hashes \
   --only-binary=:all: --implementation cp --python-version "$version" \
   --platform "manylinux_2_28_$arch" --platform "manylinux2014_$arch" --platform "manylinux_2_17_$arch" --platform any \
   --dest "$context/wheels" --requirement "$here/tools.lock" ||
@@ -125,5 +119,5 @@ DOCKER_BUILDKIT=0 docker build --quiet "${network[@]}" --build-arg "BASE=$base" 
   { tail -n 20 "$log" >&2; fail "the build failed" "Where the base lacks git, a container must reach the network."; }
 rm -f "$log"
 inside "$image" sh -ec 'git --version; python3 -m pytest --version' >/dev/null ||
-  fail "the image does not work" "Choose another base: BASE=IMAGE make image"
+  fail "the image does not work" "Choose another: signoff sandbox build --base IMAGE"
 say "ready: $image"

@@ -16,7 +16,7 @@ fail() {
   exit 1
 }
 
-digest=$(docker image inspect --format '{{.Id}}' "$base" 2>/dev/null) || fail "there is no image $base" "Run: make image"
+digest=$(docker image inspect --format '{{.Id}}' "$base" 2>/dev/null) || fail "there is no image $base" "Run: signoff sandbox build"
 inputs=$(cat "$here/Dockerfile.$name" "$here/$name.sh" "$here/from_wheel.sh" "$here/$name.lock" <(echo "$digest") | sha256sum | cut -d' ' -f1)
 label() { docker image inspect --format '{{index .Config.Labels "signoff.inputs"}}' "$image" 2>/dev/null || true; }
 if [ "$(label)" = "$inputs" ]; then exit 0; fi
@@ -25,8 +25,8 @@ say "building $image from $base"
 context=$(mktemp -d "${TMPDIR:-/tmp}/signoff-$name-XXXXXX")
 trap 'rm -rf "$context"' EXIT
 arch=$(docker run --rm --network none --entrypoint "" "$base" uname -m)
-python=$root/.venv/bin/python
-[ -x "$python" ] || python=python3
+. "$here/pip.sh"
+python=$(pip_here "$context")
 "$python" -m pip download -qq --disable-pip-version-check --no-input --require-hashes --no-deps \
   --only-binary=:all: --platform "manylinux_2_28_$arch" --platform "manylinux2014_$arch" --platform "manylinux_2_17_$arch" \
   --dest "$context/wheels" --requirement "$here/$name.lock" ||

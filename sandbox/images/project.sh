@@ -22,7 +22,7 @@ context=$(mktemp -d "${TMPDIR:-/tmp}/signoff-project-XXXXXX")
 trap 'rm -rf "$context"' EXIT
 mkdir "$context/wheels"
 cat >"$context/wheels/requirements.txt"
-digest=$(docker image inspect --format '{{.Id}}' "$base" 2>/dev/null) || fail "there is no image $base" "Run: make image"
+digest=$(docker image inspect --format '{{.Id}}' "$base" 2>/dev/null) || fail "there is no image $base" "Run: signoff sandbox build"
 inputs=$(cat "$here/Dockerfile.project" "$here/project.sh" "$context/wheels/requirements.txt" <(echo "$digest") | sha256sum | cut -d' ' -f1)
 label() { docker image inspect --format '{{index .Config.Labels "signoff.inputs"}}' "$image" 2>/dev/null || true; }
 if [ "$(label)" = "$inputs" ]; then exit 0; fi
@@ -30,8 +30,8 @@ if [ "$(label)" = "$inputs" ]; then exit 0; fi
 say "building $image from $base"
 version=$(inside python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 arch=$(inside uname -m)
-python=$root/.venv/bin/python
-[ -x "$python" ] || python=python3
+. "$here/pip.sh"
+python=$(pip_here "$context")
 "$python" -m pip download -qq --disable-pip-version-check --no-input \
   --only-binary=:all: --implementation cp --python-version "$version" \
   --platform "manylinux_2_28_$arch" --platform "manylinux2014_$arch" --platform "manylinux_2_17_$arch" --platform any \

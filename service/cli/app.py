@@ -93,7 +93,7 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "eval": CommandEntry("eval.cli", "app", "Know how good it is: run a dataset, compare, judge."),
     "people": CommandEntry("people.cli", "app", "What is kept about a person: export, rename, erase."),
     "audit": CommandEntry("cli.audit", "app", "Verify and export the tamper-evident record."),
-    "sandbox": CommandEntry("cli.operations.containers", "app", "Test the sandbox on this host."),
+    "sandbox": CommandEntry("cli.operations.images", "app", "Test the sandbox on this host."),
     "memory": CommandEntry(
         "cli.memory.commands", "app", "What runs remember: see, correct, pin, forget, export, rebuild."
     ),

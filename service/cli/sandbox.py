@@ -1,23 +1,18 @@
 """``signoff sandbox``, ``signoff doctor``: set environments up, test this host, and probe everything a run needs."""
 
 import asyncio
-import contextlib
-import os
-import re
 import secrets
 import shutil
-import signal
 import sys
-from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-import sandbox
 from domain import Refused
-from sandbox import BackendOptions, Check, backend_named, bring, checkup, is_manifest, requirements
+from sandbox import BackendOptions, Check, backend_named, bring, checkup
 from sandbox.environments import Recipe, Setup, SetupProgress
 from service import report
 from service.cli.terminal import JSON, err, out, print_json
@@ -26,84 +21,6 @@ from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
 from service.wiring.coding.coder import probe_tools
 from service.wiring.sandboxes import cluster_of, spec_of, without_meaning
-
-_SCRIPT = Path(sandbox.__file__).parent / "images" / "project.sh"
-_MAX_BYTES = 1_000_000
-_SECONDS = 3_600.0
-
-
-def named(repo: Path) -> tuple[str, ...]:
-    """Return the requirements that a project's files name.
-
-    Raises:
-        Refused: ``not_a_repository``, or ``requirements_unknown``.
-    """
-    if not repo.is_dir():
-        raise Refused(
-            f"There is no folder {str(repo)!r}.", code="not_a_repository", hint="Name the project: --repo PATH"
-        )
-    places = (path for pattern in ("*", "requirements/*") for path in sorted(repo.glob(pattern)) if path.is_file())
-    texts = {
-        name: path.read_text(errors="replace")
-        for path in places
-        if is_manifest(name := path.relative_to(repo).as_posix()) and path.stat().st_size < _MAX_BYTES
-    }
-    try:
-        names = requirements(texts)
-    except ValueError as error:
-        raise Refused(
-            str(error), code="requirements_unknown", hint="Mend the file, or name packages: --requirement NAME"
-        ) from error
-    if not names:
-        raise Refused(
-            f"No file of {str(repo)!r} names a package that its tests need.",
-            code="requirements_unknown",
-            hint="Name them: --requirement NAME (several times).",
-        )
-    return names
-
-
-def image_name(repo: Path) -> str:
-    """Return what the image of a project is called."""
-    slug = re.sub(r"[^a-z0-9]+", "-", repo.resolve().name.lower()).strip("-") or "project"
-    return f"signoff-sandbox-{slug}:latest"
-
-
-async def built(called: str, packages: tuple[str, ...], base: str) -> None:
-    """Build the image ``called`` on top of ``base``; progress goes to standard error.
-
-    Raises:
-        Refused: ``image_not_built``.
-    """
-    base = (
-        Settings.model_fields["sandbox_image"].default if base == called else base
-    )  # built again, and not on top of itself
-    process = await asyncio.create_subprocess_exec(
-        # A group of its own: what it starts is ended with it.
-        _SCRIPT,
-        called,
-        base,
-        stdin=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            await process.communicate("\n".join(packages).encode() + b"\n")
-    except TimeoutError:
-        message = f"Building the image took longer than {_SECONDS / 60:g} minutes."
-        raise Refused(message, code="image_not_built", hint="Name fewer packages: --requirement NAME") from None
-    finally:
-        if process.returncode is None:  # with all that it started
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    if process.returncode:
-        raise Refused(
-            "The image could not be built; the reason stands above.",
-            code="image_not_built",
-            hint="See what would be installed: --dry-run. Choose yourself: --requirement NAME",
-        )
-
 
 app = typer.Typer(help="Test the sandbox on this host.", no_args_is_help=True)
 
@@ -151,44 +68,6 @@ def check(as_json: Annotated[bool, JSON] = False) -> None:
         held = f"[green]All {sum(check.ok for check in checks)} checks held.[/]"
         out().print(f"[bold red]{len(failed)} did not hold[/]: {', '.join(failed)}" if failed else held)
     raise typer.Exit(0 if good else 1)
-
-
-@app.command()
-def image(
-    repo: Annotated[Path, typer.Option("--repo", "-r", help="The project's folder.")] = Path(),
-    wanted: Annotated[
-        list[str] | None,
-        typer.Option("--requirement", help="Exactly these instead of what the project's files name; several times."),
-    ] = None,
-    name: Annotated[str, typer.Option("--name", help="What to call the image.")] = "",
-    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be installed.")] = False,
-    as_json: Annotated[bool, JSON] = False,
-) -> None:
-    """Build a sandbox image with the Python packages that a project's tests need.
-
-    They are read from pyproject.toml (dependencies, and groups called test or dev), setup.cfg, setup.py and
-    requirements files. Only wheels are taken, so nothing of theirs runs on this machine; runs stay without a network.
-
-    Examples:
-      signoff sandbox image --repo ~/src/shop
-
-      signoff sandbox image --requirement "attrs>=23" --requirement hypothesis --name shop-sandbox
-    """
-
-    async def work() -> tuple[str, tuple[str, ...]]:
-        packages = tuple(wanted or await asyncio.to_thread(named, repo))
-        called = name or image_name(repo)
-        if not dry:
-            await built(called, packages, read_settings().sandbox_image)
-        return called, packages
-
-    called, packages = run_async(work, as_json=as_json)
-    if as_json:
-        print_json({"image": called, "requirements": packages, "built": not dry})
-        return
-    out().print(*packages, sep="\n", markup=False, highlight=False)
-    if not dry:
-        err().print(f"Now say: export SIGNOFF_SANDBOX_IMAGE={called}", markup=False, highlight=False)
 
 
 @app.command()
@@ -314,6 +193,7 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
         async with open_application(read_settings()) as application:
             return (
                 *_machine(application),
+                *await network_checks(application.settings),
                 *await application.backend.check(application.spec),
                 *await application.store.check(),
                 *await application.probe_models(),
@@ -329,6 +209,35 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
         out().print(table(checks))
         out().print("Everything a run needs is here." if good else "Something is missing; see the arrows.")
     raise typer.Exit(0 if good else 1)
+
+
+async def network_checks(settings: Settings) -> tuple[Check, ...]:
+    """Say which proxy and which certificates every client has, and whether the proxy is there."""
+    checks = list[Check]()
+    proxies = {settings.proxy_for(url) for url in ("https://signoff.invalid", "http://signoff.invalid")} - {""}
+    for proxy in sorted(proxies):
+        parts = urlsplit(proxy)
+        where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+        host, _, port = where.rpartition(":")
+        try:
+            async with asyncio.timeout(5):
+                _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            problem = ""
+        except (OSError, TimeoutError) as error:
+            problem = f": {error or 'it does not answer'}"
+        detail = f"{where}, not for {settings.no_proxy}{problem}"
+        hint = "See HTTPS_PROXY and HTTP_PROXY: models, forges and web hooks are asked through it. docs/proxies.md"
+        checks.append(Check(name="proxy", ok=not problem, detail=detail, hint=hint))
+    if ranges := [name for name in settings.no_proxy.split(",") if "/" in name]:
+        hint = "Most clients understand names, domains and single addresses there, and no ranges: name the hosts."
+        checks.append(Check(name="NO_PROXY", ok=False, needed=False, detail=", ".join(ranges), hint=hint))
+    if settings.ssl_cert_file is not None:
+        besides = (
+            f"the system's and those of {settings.ca}" if settings.ca else f"those of {settings.ssl_cert_file} alone"
+        )
+        checks.append(Check(name="certificates", ok=True, detail=besides))
+    return tuple(checks)
 
 
 def _machine(application: Application) -> tuple[Check, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import open_engine, sqlite_url
 from domain import Refused
+from domain.errors import extra_command
 from graphs import serializer
 from service.settings import Settings
 
@@ -61,7 +62,7 @@ def server_url(settings: Settings) -> str | None:
         raise Refused(
             f"PostgreSQL needs packages that are not installed: {', '.join(missing)}.",
             code="settings_invalid",
-            hint="Install them: .venv/bin/pip install -e '.[postgres]'",
+            hint=f"Install them: {extra_command('postgres')}",
         )
     url = url.set(drivername="postgresql").update_query_dict({**ALIVE, **url.query})
     return url.render_as_string(hide_password=False)

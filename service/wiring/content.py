@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from approvals import Clock
 from domain import Refused
+from domain.errors import extra_command
 from sandbox import Store
 from sandbox.content import ContentUnavailable, Replica, S3Bucket, S3Place
 from service.settings import Settings
@@ -48,7 +49,7 @@ def place_of(settings: Settings) -> S3Place:
         raise Refused(
             "SIGNOFF_BUCKET needs a package that is not installed: obstore.",
             code="settings_invalid",
-            hint="Install it: .venv/bin/pip install -e '.[s3]'",
+            hint=f"Install it: {extra_command('s3')}",
         )
     login = settings.bucket_login()
     if login is None:

@@ -38,7 +38,7 @@ def open_environments(
     """
     if not backend_named(settings.sandbox).environments:
         return None
-    sealed = Docker(timeout_s=ENGINE_S, unhardened=settings.sandbox_unhardened)
+    sealed = Docker(timeout_s=ENGINE_S, proxy_for=settings.proxy_for, unhardened=settings.sandbox_unhardened)
     closing(sealed.close)
     backend = (
         SetupBackend(settings=settings, sealed=sealed, witness=witness) if settings.setup_network != "off" else None

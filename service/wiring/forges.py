@@ -1,11 +1,12 @@
 """Forges as the settings say: their clients, the deploy hooks, and what publishes with them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from approvals import Clock
 from approvals.channels import Connections, Subscriptions
-from forges import DeployHooks, Forges, ForgeSettings, load_forges
+from forges import DeployHooks, ForgeEntry, Forges, ForgeSettings, load_forges
 from graphs import CodingGraph
 from nodes.publishing import Publisher
 from sandbox import Delivery, Store
@@ -19,7 +20,21 @@ from service.settings import Settings
 
 def forge_settings(settings: Settings) -> ForgeSettings:
     """The file of SIGNOFF_FORGES; without one no forge is known. Raises ``forges_invalid``."""
-    return load_forges(settings.forges) if settings.forges else ForgeSettings()
+    if settings.forges is None:
+        return ForgeSettings()
+    loaded = load_forges(settings.forges)
+    return replace(loaded, forges=with_network(loaded.forges, settings))
+
+
+def with_network(entries: Sequence[ForgeEntry], settings: Settings) -> tuple[ForgeEntry, ...]:
+    """The forges with the proxy and the certificates that all clients have, where the file names none of its own.
+
+    They stand in the entry because git is told them by its own configuration alone.
+    """
+    ca = str(settings.ssl_cert_file or "")
+    return tuple(
+        replace(each, ca=each.ca or ca, proxy=each.proxy or settings.proxy_for(each.endpoint)) for each in entries
+    )
 
 
 def mailing(forges: ForgeSettings, connections: Connections) -> Subscriptions:

@@ -55,6 +55,7 @@ def backend_of(settings: Settings, witness: Witness) -> Backend:
         witness=witness,
         unhardened=settings.sandbox_unhardened,
         cluster=cluster_of(settings),
+        proxy_for=settings.proxy_for,
     )
     return backend_named(settings.sandbox).open(options)
 

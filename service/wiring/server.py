@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 import httpx
+import httpx2
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -169,7 +170,7 @@ async def open_server_context(application: Application, *, walks: bool = True) -
     with alone:
         await ensure_reachable(application.store)
         async with AsyncExitStack() as stack:
-            posting = await stack.enter_async_context(new_client())
+            posting = await stack.enter_async_context(new_client(settings.proxy_for))
             asking = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0))
             context = await _assemble(application, posting, asking, stack)
             await context.maintenance.take_up()
@@ -186,7 +187,7 @@ async def open_server_context(application: Application, *, walks: bool = True) -
 
 
 async def _assemble(
-    application: Application, posting: httpx.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
+    application: Application, posting: httpx2.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
 ) -> ServerContext:
     settings, database = application.settings, application.engine.runs.engine
     if settings.mode == "team":
@@ -255,7 +256,7 @@ def _pools(application: Application, dispatch: Dispatcher) -> Mapping[str, Count
 def _maintenance(  # noqa: PLR0917
     application: Application,
     submission: Submission,
-    posting: httpx.AsyncClient,
+    posting: httpx2.AsyncClient,
     links: Links,
     keys: ApiKeys,
     inbox: ForgeInbox,

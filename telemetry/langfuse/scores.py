@@ -19,6 +19,7 @@ from pydantic import Field
 
 from domain import Refused, Review, SignoffError, Spent, Transient, Verdict, value
 from domain.decision import Choice
+from domain.errors import extra_command
 from domain.evidence import Proof
 from telemetry.identity import trace_id
 from telemetry.redact import Redactor
@@ -116,8 +117,7 @@ class ScoreClient:
             Transient: ``langfuse_unavailable``.
         """
         api, _, errors = await asyncio.to_thread(self._sdk)
-        # trust_env: credentials and proxies come from the settings or not at all, as for spans (``otlp``).
-        async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=self.timeout_s) as client:
             langfuse = api.AsyncLangfuseAPI(
                 base_url=self.host.rstrip("/"),
                 username=self.public_key,
@@ -152,7 +152,7 @@ class ScoreClient:
             raise Refused(
                 "Scores need the Langfuse SDK, which is not installed.",
                 code="langfuse_missing",
-                hint="Install it with: .venv/bin/pip install -e '.[langfuse]'. Spans reach Langfuse without it.",
+                hint=f"Install it with: {extra_command('langfuse')}. Spans reach Langfuse without it.",
             ) from None
 
 

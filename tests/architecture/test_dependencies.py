@@ -27,6 +27,7 @@ EXTRAS = {
 }
 """Imported where they are used and only when they are there."""
 BROUGHT = {
+    "certifi": "httpx",
     "google-api-core": "a2a-sdk",
     "httpx2": "langchain-openai",
     "mcp-types": "mcp",

@@ -361,7 +361,7 @@ OURS = {
     "service.runs.threads": "ids of threads",
     "sandbox.workspace.trees": "paths that git prints",
     "service.cli.app": "help of our own",
-    "service.cli.sandbox": "the name of a folder",
+    "service.cli.operations.images": "the name of a folder",
     "service.runs.submission": "keys of 32 letters",
     "telemetry.span_files": "ids of runs",
 }

@@ -32,7 +32,8 @@ def open_tools(settings: Settings, stack: AsyncExitStack) -> McpServers:
     if settings.mcp_servers is None:
         return McpServers()
     credentials = {name: secret.get_secret_value() for name, secret in settings.mcp_credentials.items()}
-    servers = McpServers(file=load_servers(settings.mcp_servers, credentials), credentials=credentials)
+    file = load_servers(settings.mcp_servers, credentials)
+    servers = McpServers(file=file, credentials=credentials, proxy_for=settings.proxy_for)
     stack.push_async_callback(servers.close)
     return servers
 

@@ -41,7 +41,7 @@ async def test_an_address_where_nobody_listens():
 async def test_no_image():
     found = await refusal(Docker(), replace(SPEC, image="signoff-no-such-image:latest"))
     assert found.stable_code == "image_missing"
-    assert "make image" in found.hint
+    assert "signoff sandbox build" in found.hint
 
 
 @pytest.mark.docker

@@ -19,7 +19,7 @@ async def test_without_an_image_nothing_is_attacked():
     ]
     await backend.close()
     assert not checks[-1].ok
-    assert "make image" in checks[-1].hint
+    assert "signoff sandbox build" in checks[-1].hint
     assert not {check.name for check in checks} & {attack.__name__ for attack in ATTACKS}
 
 

@@ -1,7 +1,11 @@
 """``deploy/``: who sees the Docker socket, who can be reached, who works, and that all of it agrees with the code."""
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -81,3 +85,32 @@ def test_the_image_holds_what_the_service_imports() -> None:
     home = SERVICES["serve-1"]["environment"]["SIGNOFF_HOME"]
     assert f"SIGNOFF_HOME={home}" in docker
     assert SERVICES["serve-1"]["volumes"] == [f"home:{home}"]
+
+
+def test_the_image_says_what_is_in_it_and_its_bill_of_materials_has_every_locked_package(tmp_path: Path) -> None:
+    docker = (DEPLOY / "service" / "Dockerfile").read_text()
+    assert "COPY --from=materials /sbom.cdx.json /usr/share/signoff/" in docker
+    assert "/app/scripts/sbom.sh /sbom.cdx.json /opt/signoff/bin/python" in docker
+    tool = Path(sys.executable).with_name("cyclonedx-py")
+    # It is checked against the schema of CycloneDX as it is written.
+    ran = subprocess.run(
+        [ROOT / "scripts" / "sbom.sh", tmp_path / "sbom.json"],
+        env={"PATH": "/usr/bin:/bin", "CYCLONEDX": str(tool)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    bill = json.loads((tmp_path / "sbom.json").read_text())
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "signoff")
+    lock = (ROOT / "requirements" / "service.lock").read_text()
+    locked = {
+        (name.lower(), version)
+        for name, version in re.findall(r"^([\w.-]+)(?:\[.+\])?==([^ ;\\]+)", lock, re.MULTILINE)
+    }
+    listed = {(each["name"].lower(), each["version"]) for each in bill["components"]}
+    assert locked == listed
+    assert all(each["purl"].startswith("pkg:pypi/") for each in bill["components"])
+    assert all(ref["hashes"] for each in bill["components"] for ref in each["externalReferences"])
+    # Twice it is the same: no time and no random number is in it.
+    assert "timestamp" not in bill["metadata"]

@@ -1,9 +1,12 @@
 """What an engine says about itself decides whether anything runs on it."""
 
+from pathlib import Path
+
 import pytest
 
 from sandbox import Spec
-from sandbox.docker.isolation import gaps, isolation, patched, runc_check
+from sandbox.docker.hardening import create_body
+from sandbox.docker.isolation import gaps, is_podman, isolation, patched, runc_check
 
 GOOD = {
     "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"],
@@ -71,3 +74,31 @@ def test_old_releases_of_runc_are_known(release, good):
     check = runc_check({"Components": [{"Name": "runc", "Version": release}]})
     assert check.ok is (good is True)
     assert check.passed
+
+
+PODMAN = {
+    "BuildahVersion": "1.28.2",
+    "Rootless": True,
+    "SecurityOptions": ["name=seccomp,profile=default"],
+    "MemoryLimit": True,
+}
+
+
+def test_podman_that_is_rootless_says_that_it_limits_and_does_not_on_old_cgroups():
+    assert is_podman(PODMAN)
+    assert not is_podman(GOOD)
+    assert gaps({**PODMAN, "CgroupVersion": "2"}) == ()
+    (gap,) = gaps({**PODMAN, "CgroupVersion": "1"})
+    assert "rootless needs cgroup v2" in gap
+    checks = {
+        check.name: check for check in isolation(Spec(), {**PODMAN, "CgroupVersion": "2", "Runtimes": {"runc": {}}})
+    }
+    assert checks["isolation"].detail == "runc, rootless, Podman"
+    assert checks["user namespace"].ok
+
+
+def test_podman_is_told_where_the_profile_lies_and_docker_what_it_says():
+    body = create_body(Spec(), image="sha256:0", seccomp=Path("/where/seccomp.json"))
+    assert "seccomp=/where/seccomp.json" in body["HostConfig"]["SecurityOpt"]
+    body = create_body(Spec(), image="sha256:0", seccomp={"defaultAction": "SCMP_ACT_ERRNO"})
+    assert 'seccomp={"defaultAction": "SCMP_ACT_ERRNO"}' in body["HostConfig"]["SecurityOpt"]

@@ -23,9 +23,9 @@ def test_the_first_that_has_everything_is_taken_and_a_compiler_where_one_may_be_
 @pytest.mark.parametrize(
     ("recipe", "code", "words"),
     [
-        (Recipe(programs=("go",)), "program_missing", "go.sh"),
-        (Recipe(programs=("python3", "node")), "program_missing", "node.sh"),
-        (Recipe(languages=("python",), python=">=3.13"), "interpreter_missing", "OFFICIAL="),
+        (Recipe(programs=("go",)), "program_missing", "sandbox build go"),
+        (Recipe(programs=("python3", "node")), "program_missing", "sandbox build node"),
+        (Recipe(languages=("python",), python=">=3.13"), "interpreter_missing", "--base python:3.13-slim"),
     ],
 )
 def test_what_no_image_has_is_named_with_what_to_build(recipe, code, words):
