@@ -197,7 +197,9 @@ class _Setup:
         more: list[StepResult] = []
         if not self._recipe.check:
             return None, ()
-        ran, tried = await self._run(self._recipe.check), set[str]()
+        # As in a run: with the caches and without the network that its commands will have.
+        variables = dict(self._recipe.variables)
+        ran, tried = await self._run(self._recipe.check, variables), set[str]()
         for _ in range(ROUNDS if "python" in self._recipe.languages else 0):
             faults = environment_faults(_text(ran, self._credentials), (), self._recipe.declared) if not ran.ok else ()
             wanted = {each.package for each in faults if each.kind in {"module", "plugin"} and each.package} - tried
@@ -211,7 +213,7 @@ class _Setup:
                     SetupStep(title=f"Install {', '.join(names)}", commands=(install,), reason="missing", needed=False)
                 )
             )
-            ran = await self._run(self._recipe.check)
+            ran = await self._run(self._recipe.check, variables)
         return ran, tuple(more)
 
     @asynccontextmanager

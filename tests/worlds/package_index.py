@@ -48,7 +48,7 @@ async def loopback(host: str, port: int) -> list[str]:
 @contextmanager
 def package_index(folder: Path, login: str) -> Iterator[PackageIndex]:
     """Serve for as long as the block runs; ``login`` is ``user:password``, or a token."""
-    authority, chain = _certificates(folder)
+    authority, chain = certificates(folder)
     accepted = {f"Basic {base64.b64encode(login.encode()).decode()}", f"Bearer {login}"}
     accepted.add(f"Basic {base64.b64encode(f'__token__:{login}'.encode()).decode()}")
     index = PackageIndex(port=0, certificate=authority)
@@ -94,7 +94,7 @@ def package_index(folder: Path, login: str) -> Iterator[PackageIndex]:
             thread.join()
 
 
-def _certificates(folder: Path) -> tuple[str, Path]:
+def certificates(folder: Path) -> tuple[str, Path]:
     """An authority as PEM, and a file with the key and certificate of the host."""
     now = datetime.now(UTC)
 
