@@ -23,7 +23,8 @@ _UNREACHABLE = re.compile(
     r"|Could not resolve (?:host|proxy)|Temporary failure in name resolution|Name or service not known"
     r"|EAI_AGAIN|ENOTFOUND|ENETUNREACH|Network is unreachable|no such host|Unknown host|dns error"
     r"|failed to lookup address|tunneling socket could not be established|Unable to tunnel through proxy"
-    r"|Proxy response \(\d{3}\)"
+    r"|Proxy response \(\d{3}\)|\": (?:Bad Gateway|Forbidden)$",
+    re.MULTILINE,
 )
 _NEEDS_ROOT = re.compile(
     r"\bsudo: |are you root|must be (?:run (?:as|by) )?(?:the )?root\b|(?:superuser|root) (?:access|privileges?)"

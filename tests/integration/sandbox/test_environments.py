@@ -133,6 +133,11 @@ async def test_the_one_used_longest_ago_goes_first_and_one_in_use_stays(set_up):
             "setup_unreachable",
             "403",
         ),
+        (
+            "$SIGNOFF_ENV/venv/bin/python -m pip install -q --no-index six==999",
+            "setup_unresolved",
+            "No matching distribution",
+        ),
         ("git clone -q https://elsewhere.example/a.git", "setup_unreachable", "elsewhere.example"),
     ],
 )

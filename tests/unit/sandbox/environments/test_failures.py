@@ -35,6 +35,7 @@ PROXY = "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection faile
             "setup_unreachable",
             "proxy.example",
         ),
+        ('go: a@v1: Get "https://proxy.example/a/@v/v1.info": Bad Gateway', "setup_unreachable", "proxy.example"),
         ("/bin/sh: 1: cannot create /etc/passwd: Read-only file system", "setup_needs_root", "image"),
         (
             "E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\nare you root?",
