@@ -79,7 +79,11 @@ def node(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None
         berry = ".yarnrc.yml" in paths or (asked is not None and asked[1] == "yarn" and not asked[2].startswith("1"))
         tool, lock = ("@yarnpkg/cli-dist" if berry else "yarn@1"), "yarn.lock"
         # Its own default is another name for npm's registry, which need not be one that may be reached.
-        own = 'YARN_NPM_REGISTRY_SERVER="$(npm config get registry)" ' if berry else ""
+        own = ""
+        if berry:
+            # The new one does not read HTTPS_PROXY, but has names of its own for everything.
+            own = 'YARN_HTTP_PROXY="${HTTP_PROXY:-}" YARN_HTTPS_PROXY="${HTTPS_PROXY:-}" '
+            own += 'YARN_NPM_REGISTRY_SERVER="$(npm config get registry)" YARN_ENABLE_TELEMETRY=0 '
         told = "" if berry else ' --registry "$(npm config get registry)"'
         words = "--immutable" if berry else "--frozen-lockfile --silent"
         commands = (f"{own}yarn install {words}{told}", f"{own}yarn install{told}")
