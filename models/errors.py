@@ -29,7 +29,9 @@ _NO_TOOLS = re.compile(
     re.IGNORECASE,
 )
 _TEMPLATE = re.compile(r"chat.?template", re.IGNORECASE)
-_NO_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
+_NO_MONEY = re.compile(
+    r"insufficient[_ ](quota|credits?|balance|funds)|exceeded your current quota|billing|credit balance", re.IGNORECASE
+)
 _NO_ROUTE = re.compile(r"unexpected endpoint or method|unknown (url|route|endpoint)|no such route", re.IGNORECASE)
 """LM Studio and proxies say so with status 200, above all where ``/v1`` is missing from the address."""
 _MALFORMED = re.compile(r"\bvalidation errors?\b.{0,200}'loc'", re.IGNORECASE | re.DOTALL)

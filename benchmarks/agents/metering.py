@@ -74,7 +74,9 @@ async def metered(endpoint: str, *, calls: int) -> AsyncGenerator[Proxy]:
             return StreamingResponse(_pieces(client, path, question, meter), media_type="text/event-stream")
 
         # Listening from here on: a question that comes before the server runs waits in the socket.
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends at once only where it is named
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
         app = Starlette(routes=[Route("/{trial}/v1/{path:path}", forward, methods=["GET", "POST"])])
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -172,7 +172,8 @@ class Draining(uvicorn.Server):
 @contextmanager
 def _bound(settings: Settings) -> Generator[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as opened:
+    # The protocol by its name: without it asyncio leaves Nagle's algorithm on, and an answer takes 40 ms more.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as opened:
         # The port of a server that was just stopped is still waiting for late packets.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -15,6 +15,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 SCRIPT = Path(__file__).with_name("three_clients.mjs")
 
 
+def nodes_of(heard: list[list[str]]) -> list[str]:
+    """The nodes that were told; the step that was under way is told again, after another ``metadata`` event."""
+    nodes, attempts, joint = list[str](), 0, 0
+    for _, event, *keys in heard:
+        if event == "metadata":
+            attempts, joint = attempts + 1, len(nodes)
+        for key in keys if event == "updates" else ():
+            if key in NODES and not (attempts > 1 and len(nodes) == joint and nodes[-1:] == [key]):
+                nodes.append(key)
+    return nodes
+
+
 async def test_it_goes_on_when_the_server_is_back(life: Life, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Joins and streams come back by themselves; a wait, which cannot, says that the connection is lost."""
     script = await beside_the_sdk(SCRIPT, tmp_path_factory.mktemp("node"))
@@ -28,7 +40,7 @@ async def test_it_goes_on_when_the_server_is_back(life: Life, tmp_path_factory: 
     for heard in (told["streamed"], told["joinedStream"]):
         numbers = [int(id_.rpartition("-")[2]) for id_, event, *_ in heard if event != "end"]
         assert numbers == [*range(1, len(numbers) + 1)]
-        assert [key for _, event, *keys in heard if event == "updates" for key in keys if key in NODES] == NODES
+        assert nodes_of(heard) == NODES
         assert heard[-1][1] == "end"
     assert set(life.deliveries.values()) == {1}
     assert len(life.deliveries) == 4

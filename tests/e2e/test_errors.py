@@ -1,5 +1,6 @@
 """Everything that can be wrong has a code and says what to do."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,23 @@ async def test_an_endpoint_that_says_no(tmp_path: Path, script: list[dict[str, A
         cli = Cli(tmp_path, {"SIGNOFF_MODEL_BASE_URL": server.base_url, "SIGNOFF_MODEL": "fake-model"})
         found = await told(cli, repository(tmp_path / "repo"), "--strategy", "single", "--no-pipeline")
         assert found["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("Unexpected endpoint or method. (POST /chat/completions)", "llm_unknown_model"),
+        ("insufficient credits: top up at the counter", "llm_no_credit"),
+    ],
+)
+async def test_what_an_endpoint_says_with_status_200_is_read_by_who_runs(tmp_path: Path, words: str, code: str) -> None:
+    """LM Studio says so where ``/v1`` is missing, proxies where somebody has to pay."""
+    script = [{"raw": json.dumps({"error": words}), "repeat": True}]
+    async with OpenAIServer(script) as server:
+        cli = Cli(tmp_path, {"SIGNOFF_MODEL_BASE_URL": server.base_url, "SIGNOFF_MODEL": "fake-model"})
+        found = await told(cli, repository(tmp_path / "repo"), "--strategy", "single", "--no-pipeline")
+    assert found["code"] == code
+    assert words in found["message"]
 
 
 async def test_runs_and_ballots_that_are_not_there(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ class ForgeServer:
 @asynccontextmanager
 async def forge_server(kind: Kind, folder: Path, port: int = 0) -> AsyncGenerator[ForgeServer]:
     """A forge that answers until the block ends."""
-    bound = socket.socket()
+    bound = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends at once only where it is named
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
     twin = TwinForge(numbers_apart=kind == "gitlab")

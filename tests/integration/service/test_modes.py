@@ -1,5 +1,7 @@
 """From solo to team: what one person could do alone ends everywhere at once, in open logins, pages and processes."""
 
+import shutil
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,7 +133,10 @@ async def test_a_server_that_is_started_as_a_team_ends_what_was_before(tmp_path:
 async def test_a_second_server_on_the_same_database_knows_at_once(tmp_path: Path) -> None:
     with postgres.cluster() as folder:
         server = await postgres.emptied(folder, "modes")
-        async with served(tmp_path / "a", server=server) as first, served(tmp_path / "b", server=server) as second:
+        async with AsyncExitStack() as stack:
+            first = await stack.enter_async_context(served(tmp_path / "a", server=server))
+            shutil.copytree(tmp_path / "a" / "home" / "keys", tmp_path / "b" / "home" / "keys")
+            second = await stack.enter_async_context(served(tmp_path / "b", server=server))
             assert (first.context.application.people.mode, second.context.application.people.mode) == ("solo", "solo")
             async with first.http(first.session) as admin:
                 assert (await admin.get("/v1/whoami")).status_code == 200
