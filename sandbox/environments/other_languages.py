@@ -86,7 +86,7 @@ def node(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None
             own += 'YARN_NPM_REGISTRY_SERVER="$(npm config get registry)" YARN_ENABLE_TELEMETRY=0 '
         told = "" if berry else ' --registry "$(npm config get registry)"'
         words = "--immutable" if berry else "--frozen-lockfile --silent"
-        commands = (f"{own}yarn install {words}{told}", f"{own}yarn install{told}")
+        commands = (f"{own}yarn install {words}{told}", f"{own}yarn install{' --no-immutable' if berry else told}")
     else:
         tool, lock = "", next((name for name in NODE_FILES[1:3] if name in paths), "")
         commands = ("npm ci --no-audit --no-fund --loglevel=error",) if lock else ()
