@@ -4,7 +4,7 @@ from approvals.ballot import Ballot, Decision, Request, Revision, Terms, Voter
 from approvals.contract import Ballots, Clock
 from approvals.digest import action_digest, canonical
 from approvals.errors import refusal
-from approvals.events import AuditFact, Notification
+from approvals.events import AuditFact, Notification, PlanNotice
 from approvals.hitl import bound, interrupt_payload, parse_resume, read_resume
 from approvals.policy import Mode, Policy, default_policy, read_policy
 from approvals.rendering import ShownLine, diff_lines, one_line, parts, pieces, visible
@@ -18,6 +18,7 @@ __all__ = [
     "Decision",
     "Mode",
     "Notification",
+    "PlanNotice",
     "Policy",
     "Request",
     "Revision",

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from approvals.ballot import Ballot, Voter
 from domain import Refused, Tier, value
 from domain.decision import BallotState
@@ -39,6 +41,20 @@ class Notification:
     tier: Tier
     state: BallotState
     expires_at: datetime
+    at: datetime
+
+
+PlanTopic = Literal["plan.soft_limit", "plan.hard_limit", "plan.changed"]
+
+
+@value
+class PlanNotice:
+    """What subscribers are told of an organisation's plan: a line of our own words, and the facts."""
+
+    topic: PlanTopic
+    org: str
+    title: str
+    facts: dict[str, str] = Field(default_factory=dict[str, str])
     at: datetime
 
 

@@ -15,6 +15,7 @@ PARTS = (
     "demo",
     "approvals",
     "service",
+    "console",
     "clients",
     "paused",
     "models",

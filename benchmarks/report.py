@@ -50,6 +50,18 @@ GOALS: Mapping[str, Goal] = {
     "turns.overhead_p50_ms": Goal(
         what="a turn that opens a file, beside its model, p50", unit="ms", wanted="at most", bound=5.0
     ),
+    "console.first_page_p50_ms": Goal(
+        what="the first page of the console, p50", unit="ms", wanted="at most", bound=100.0
+    ),
+    "console.first_page_kb": Goal(
+        what="the first page with all that it loads", unit="kB", wanted="at most", bound=200.0
+    ),
+    "console.runs_10k_page_p50_ms": Goal(
+        what="a page of the list of 10,000 runs, p50", unit="ms", wanted="at most", bound=100.0
+    ),
+    "console.consoles_50_core_share": Goal(
+        what="fifty open consoles that follow a run", unit="cores", wanted="at most", bound=0.2
+    ),
     "service.ready_s": Goal(what="signoff serve answers, from nothing", unit="s", wanted="at most", bound=3.0),
     "service.wait_faster_than_dev": Goal(
         what="a wait (p50, one client) beside langgraph dev, SQLite against memory",

@@ -94,6 +94,11 @@ class Pool:
             "waiting": sum(len(shelf.waiting) for shelf in shelves),
         }
 
+    @property
+    def by_spec(self) -> tuple[tuple[Spec, Bucket], ...]:
+        """The same, spec by spec, that which was used last at the end."""
+        return tuple(self._shelves.items())
+
     async def lease(self, spec: Spec, *, run: str = "") -> Sandbox:
         """See ``Backend.lease``: a warm one that answers, else the one that is being started, else a new one."""
         kind = _kind(spec)

@@ -1,8 +1,9 @@
 """Errors of the service: a stable code, its HTTP status, and what to do about it."""
 
+from datetime import datetime
 from typing import ClassVar, Final, Literal
 
-from domain import Refused
+from domain import Exhausted, Refused
 from domain.errors import Conflict, Forbidden, Missing, Unauthenticated, Unprocessable
 
 
@@ -36,6 +37,14 @@ class TooMany(Refused):
     def __init__(self, message: str, *, code: str, hint: str = "", retry_after: float = 1.0) -> None:
         super().__init__(message, code=code, hint=hint)
         self.retry_after = retry_after
+
+
+class PlanExhausted(Exhausted):
+    """A limit of the organisation's plan is reached; ``renews_at``: when it is counted from zero again, if ever."""
+
+    def __init__(self, message: str, *, code: str, hint: str, renews_at: datetime | None = None) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.renews_at = renews_at
 
 
 Code = Literal[
@@ -79,6 +88,10 @@ Code = Literal[
     "server_needed",
     "job_not_found",
     "job_state",
+    "plans_off",
+    "plan_unknown",
+    "payment_customer_unknown",
+    "payment_price_unknown",
 ]
 
 _KIND: Final[dict[Code, type[Refused]]] = {
@@ -122,6 +135,10 @@ _KIND: Final[dict[Code, type[Refused]]] = {
     "server_needed": Refused,
     "job_not_found": Missing,
     "job_state": Conflict,
+    "plans_off": Conflict,
+    "plan_unknown": Missing,
+    "payment_customer_unknown": Missing,
+    "payment_price_unknown": Unprocessable,
 }
 
 _HINT: Final[dict[Code, str]] = {
@@ -165,6 +182,12 @@ _HINT: Final[dict[Code, str]] = {
     "server_needed": "Set SIGNOFF_DATABASE_URL to a PostgreSQL database.",
     "job_not_found": "See them with: signoff jobs list",
     "job_state": "See how it stands: signoff jobs show JOB",
+    "plans_off": "Write the plans into a file and name it in SIGNOFF_PLANS; docs/plans.md has an example.",
+    "plan_unknown": "List them with: signoff plans list",
+    "payment_customer_unknown": "Name it under `customers:` in the file of SIGNOFF_PLANS, or set signoff_org in the "
+    "metadata of its subscription; the provider sends the message again.",
+    "payment_price_unknown": "Name it under `prices:` in the file of SIGNOFF_PLANS; the provider sends the message "
+    "again.",
 }
 
 

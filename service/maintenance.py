@@ -21,7 +21,7 @@ from approvals import Ballots
 from approvals.channels import WebhookSender
 from approvals.storage import metadata
 from database import reading, writing
-from domain import Refused, SignoffError
+from domain import Exhausted, Refused, SignoffError
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.retention import Retention
@@ -47,8 +47,9 @@ _DELETED = exists().where(THREADS.c.id == RUNS.c.id, THREADS.c.org == RUNS.c.org
 """Waking such a run is refused, and one that is refused would hold up everything behind it."""
 
 WITNESS_EVERY = 60
-PASSING = frozenset({"thread_busy", "idempotency_reused", "no_question"})
-"""Why a tick starts nothing and the next one may: its thread is busy or waits for a signature, or the tick was had."""
+PASSING = frozenset({"thread_busy", "idempotency_reused", "no_question", "plan_limit_reached"})
+"""Why a tick starts nothing and the next one may: its thread is busy or waits for a signature, the tick was had, or the
+plan is used up for this month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +143,8 @@ class Maintenance:
                 raise refuse("key_ended", f"Nobody comes in as {cron.subject!r} any more.")
             who = Principal(subject=cron.subject, org=cron.org, kind="service", standing=cron.standing)
             await self.submission.take(who, RunAsk(**body), thread, once=f"\ncron {tick}")
-        except (Refused, ValidationError) as no:
-            code = no.stable_code if isinstance(no, Refused) else "request_invalid"
+        except (Refused, Exhausted, ValidationError) as no:
+            code = no.stable_code if isinstance(no, SignoffError) else "request_invalid"
             if code not in PASSING:
                 error = f"{code}: {no}"
             structlog.get_logger("signoff.crons").warning("a tick started nothing", cron=cron.id, code=code)

@@ -32,6 +32,15 @@ from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES, outdated
 from service.auth.secrets import FINGERPRINTS
 from service.forges.events import FORGE_EVENTS
+from service.plans.plans import month_of
+from service.plans.tables import (
+    PAYMENT_EVENTS,
+    PLAN_ACCOUNTS,
+    PLAN_NOTICES,
+    PLAN_RESERVATIONS,
+    PLAN_SUBSCRIPTIONS,
+    PLAN_USAGE,
+)
 from service.runs.dispatcher import Dispatcher
 from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
@@ -172,6 +181,9 @@ TABLES = (
     Kept(approvals.tables["votes"], "organisation", _SIGNED, _ERASURE),
     Kept(approvals.tables["grants"], "organisation", _SIGNED, _ERASURE),
     Kept(approvals.tables["kills"], "organisation", "for good: a run that was stopped stays so", _ERASURE),
+    Kept(
+        approvals.tables["notices"], "organisation", "until the person chooses otherwise, or is erased", "`/console/me`"
+    ),
     Kept(audit.tables["audit_log"], "organisation", _LOGGED, "nothing: the database refuses"),
     Kept(audit.tables["audit_heads"], "organisation", _LOGGED, "nothing"),
     Kept(audit.tables["audit_subjects"], "organisation", f"{_LOGGED}; names are encrypted", _ERASURE),
@@ -181,6 +193,27 @@ TABLES = (
         "organisation",
         "a session, `SIGNOFF_KEEP_DAYS` after its end; a key, for good: its name stays taken",
         past=lambda at: and_(KEYS.c.kind == "st", KEYS.c.expires_at < at.before),
+    ),
+    Kept(PLAN_ACCOUNTS, "organisation", "until an administrator takes the plan back", "`signoff plans set ORG ''`"),
+    Kept(PLAN_SUBSCRIPTIONS, "organisation", "for good: what was paid for, by the payment provider's ids", "nothing"),
+    Kept(PLAN_USAGE, "organisation", "for good: what was used of a plan, a line a month", "nothing"),
+    Kept(
+        PLAN_RESERVATIONS,
+        "organisation",
+        "ten minutes: what a model call may use at most",
+        past=lambda at: PLAN_RESERVATIONS.c.until <= at.now.timestamp(),
+    ),
+    Kept(
+        PLAN_NOTICES,
+        "organisation",
+        "two months: which ends of limits people were told of",
+        past=lambda at: PLAN_NOTICES.c.month < month_of(at.now - timedelta(days=62)),
+    ),
+    Kept(
+        PAYMENT_EVENTS,
+        "installation",
+        f"{REPLAYABLE_FOR.days} days: longer than anything that could be sent again",
+        past=lambda at: PAYMENT_EVENTS.c.received_at < at.now - REPLAYABLE_FOR,
     ),
     Kept(MEMBERS, "organisation", "until it is removed", "`DELETE /v1/members/{subject}`"),
     Kept(

@@ -305,6 +305,9 @@ class Settings(Reporting, Lifetimes):
     connections: Path | None = Field(
         default=None, description="YAML file: who is told of approvals and who may answer; see docs/webhooks.md."
     )
+    plans: Path | None = Field(
+        default=None, description="YAML file: plans with limits of a month, and who pays; see docs/plans.md."
+    )
 
     audit_witness: Path | None = Field(
         default=None, description="Folder for signed checkpoints of the audit, away from the database's owner."

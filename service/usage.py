@@ -3,17 +3,24 @@
 import csv
 import hashlib
 import io
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
+from sqlalchemy import select
+
+from database import fetch_all
 from domain import Refused
+from domain.identity import split_credential
 from models.routing import Catalogue
 from models.wrappers import Decisions, GroupBy, RoutingDecision, UsageReport, UsageTotal, report
+from service.runs.runs import RUNS, Runs
 
-BYS: tuple[GroupBy, ...] = get_args(GroupBy)
+By = GroupBy | Literal["repository"]
+BYS: tuple[By, ...] = (*get_args(GroupBy), "repository")
 Format = Literal["json", "csv"]
 COLUMNS: tuple[str, ...] = (
     "name",
@@ -28,6 +35,8 @@ COLUMNS: tuple[str, ...] = (
     "premium_cost",
     "saved",
 )
+ASKED_AT_ONCE = 500
+"""Ids in one statement: databases bound the number of parameters."""
 METERS = ("signoff_tokens_in", "signoff_tokens_out", "signoff_model_calls")
 
 
@@ -65,7 +74,7 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
     return moment
 
 
-def grouped(by: str) -> GroupBy:
+def grouped(by: str) -> By:
     """Check what usage is summed up by. Raises ``option_invalid``."""
     if by in BYS:
         return by
@@ -73,16 +82,48 @@ def grouped(by: str) -> GroupBy:
 
 
 async def used(
-    decisions: Decisions, catalogue: Catalogue, org: str | None, *, by: GroupBy, during: Period, run: str | None = None
+    decisions: Decisions,
+    runs: Runs,
+    catalogue: Catalogue,
+    org: str | None,
+    *,
+    by: By,
+    during: Period,
+    run: str | None = None,
 ) -> UsageReport:
     """Sum up, and compare with having asked the premium model every time."""
-    rows = await decisions.usage(org, by=by, since=during.since, until=during.until, run=run)
+    group: GroupBy = "run" if by == "repository" else by
+    rows = await decisions.usage(org, by=group, since=during.since, until=during.until, run=run)
+    if by == "repository":
+        # A call knows its run and not the repository; what was asked for no run, or for one that is gone, has none.
+        repositories = await repositories_of(runs, [each.name for each in rows if each.name], org)
+        rows = merged([replace(each, name=repositories.get(each.name, "")) for each in rows])
     return report(rows, catalogue.premium)
 
 
-def document(
-    summary: UsageReport, catalogue: Catalogue, *, by: GroupBy, during: Period, org: str | None
-) -> dict[str, Any]:
+async def repositories_of(runs: Runs, ids: Sequence[str], org: str | None) -> dict[str, str]:
+    """The repository of each of these runs that is still here; ``org`` None: of any organisation."""
+    repositories: dict[str, str] = {}
+    whose = () if org is None else (RUNS.c.org == org,)
+    for first in range(0, len(ids), ASKED_AT_ONCE):
+        query = select(RUNS.c.id, RUNS.c.task).where(RUNS.c.id.in_(ids[first : first + ASKED_AT_ONCE]), *whose)
+        rows = await fetch_all(runs.engine, query, {})
+        repositories |= {row["id"]: split_credential(json.loads(row["task"])["repo"])[0] for row in rows}
+    return repositories
+
+
+def merged(totals: Sequence[UsageTotal]) -> list[UsageTotal]:
+    """Totals of the same name as one, the most called first."""
+    sums: dict[str, UsageTotal] = {}
+    numbers = [each.name for each in fields(UsageTotal) if each.name != "name"]
+    for total in totals:
+        before = sums.get(total.name, UsageTotal(name=total.name))
+        added = {name: getattr(before, name) + getattr(total, name) for name in numbers}
+        sums[total.name] = UsageTotal(name=total.name, **added)
+    return sorted(sums.values(), key=lambda each: (-each.calls, each.name))
+
+
+def document(summary: UsageReport, catalogue: Catalogue, *, by: By, during: Period, org: str | None) -> dict[str, Any]:
     """Usage as JSON; money as text, so that nothing is rounded."""
     return {
         "by": by,
@@ -138,21 +179,24 @@ def without_formula(name: str) -> str:
     return f"'{name}" if name[:1] in {"=", "+", "-", "@", "\t", "\r"} else name
 
 
-async def events(decisions: Decisions, org: str | None, during: Period) -> AsyncGenerator[dict[str, Any]]:
+async def events(
+    decisions: Decisions, org: str | None, during: Period, customers: Mapping[str, str] | None = None
+) -> AsyncGenerator[dict[str, Any]]:
     """Every call as events for a billing meter, in Stripe's form (POST /v1/billing/meter_events).
 
-    The identifier is the same whenever a call is exported: sending it twice bills it once.
+    The identifier is the same whenever a call is exported: sending it twice bills it once. ``customers``: who pays, by
+    organisation; where none is known the organisation itself is named.
     """
     last = 0
     # By number: what is recorded meanwhile comes behind, and nothing twice.
     while page := await decisions.after(last, org, since=during.since, until=during.until):
         for number, decision in page:
-            for event in metered(number, decision):
+            for event in metered(number, decision, (customers or {}).get(decision.org, decision.org)):
                 yield event
         last = page[-1][0]
 
 
-def metered(number: int, decision: RoutingDecision) -> list[dict[str, Any]]:
+def metered(number: int, decision: RoutingDecision, customer: str) -> list[dict[str, Any]]:
     """The events of one call; what was not used is no event."""
     values = (decision.tokens_in, decision.tokens_out, int(bool(decision.tokens_in or decision.tokens_out)))
     known = f"{number}\0{decision.at.isoformat()}\0{decision.org}\0{decision.run}\0{decision.choice}"
@@ -162,7 +206,7 @@ def metered(number: int, decision: RoutingDecision) -> list[dict[str, Any]]:
             "event_name": meter,
             "timestamp": int(decision.at.timestamp()),
             "identifier": f"{identifier}-{meter.removeprefix('signoff_')}",
-            "payload": {"stripe_customer_id": decision.org, "value": str(value), "model": decision.choice},
+            "payload": {"stripe_customer_id": customer, "value": str(value), "model": decision.choice},
         }
         for meter, value in zip(METERS, values, strict=True)
         if value

@@ -161,6 +161,16 @@ class Metrics:
                 count = _number(attributes.get(f"app.cache.{outcome}", 0))
                 self._add("signoff_cache_requests", count, cache=cache, outcome=outcome)
 
+    def cache_requests(self) -> dict[str, dict[str, int]]:
+        """What each cache of this process was asked so far, by outcome: ``hit``, ``miss``."""
+        counts: dict[str, dict[str, int]] = {}
+        for metric in self._counters["signoff_cache_requests"].collect():
+            for sample in metric.samples:
+                if sample.name.endswith("_total"):
+                    of_cache = counts.setdefault(sample.labels["cache"], {"hit": 0, "miss": 0})
+                    of_cache[sample.labels["outcome"]] = int(sample.value)
+        return counts
+
     def happened(self, kind: Happening, times: int = 1) -> None:
         """Count something that no span tells of."""
         self._add("signoff_happenings", times, kind=kind)

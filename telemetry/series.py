@@ -90,5 +90,9 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
         ("state",),
     ),
     "signoff_cache_entries": ("Entries of a cache, in this process or in the database", ("cache",)),
+    "signoff_plan_used_ratio": (
+        "Part of a limit of its plan that an organisation used this month: requests, tokens, runs, seats",
+        ("org", "limit"),
+    ),
     "signoff_home_bytes": ("The file system of the data directory: free, total", ("state",)),
 }

@@ -8,7 +8,7 @@ of them approves.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from approvals.ballot import Comment
 from approvals.errors import refusal
-from approvals.events import Notification, Topic
+from approvals.events import Notification, PlanNotice, PlanTopic, Topic
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused, Tier, value
 from domain.configuration import SHORTEST_SECRET, explained, signing_key
@@ -47,7 +47,15 @@ class WebhookEndpoint:
     """``whsec_…``, newest first; each one signs while they are being rotated."""
     kind: Annotated[str, Field(pattern=r"^[a-z]{1,40}$")] = "json"
     """A channel's name: ``registry.RENDERED``."""
-    topics: tuple[Topic, ...] = ("approval.pending", "approval.decided", "approval.expired", "approval.escalated")
+    topics: tuple[Topic | PlanTopic, ...] = (
+        "approval.pending",
+        "approval.decided",
+        "approval.expired",
+        "approval.escalated",
+        "plan.soft_limit",
+        "plan.hard_limit",
+        "plan.changed",
+    )
     orgs: tuple[str, ...] = ()
     """Empty: every organisation."""
 
@@ -64,10 +72,19 @@ class Subscriptions:
     elsewhere: Sequence[str] = ()
     """Receivers that are told another way than by a web hook, of all that may need a signature."""
 
-    def endpoints(self, letter: Notification) -> Sequence[str]:
-        """Names of those who want this letter."""
-        named = [e.name for e in self.all if letter.topic in e.topics and (not e.orgs or letter.org in e.orgs)]
-        return named if letter.topic == "approval.noted" else [*named, *self.elsewhere]
+    def endpoints(self, letter: Notification, chosen: Collection[str] = ()) -> Sequence[str]:
+        """Names of those who want this letter; of what went ahead by policy, also those that people chose."""
+        noted = letter.topic == "approval.noted"
+        named = [e.name for e in self.of(letter.org) if letter.topic in e.topics or (noted and e.name in chosen)]
+        return named if noted else [*named, *self.elsewhere]
+
+    def of(self, org: str) -> Sequence[WebhookEndpoint]:
+        """The endpoints that may be told of an organisation."""
+        return [endpoint for endpoint in self.all if not endpoint.orgs or org in endpoint.orgs]
+
+    def announced(self, letter: PlanNotice) -> Sequence[str]:
+        """Names of those who want to hear this of an organisation's plan."""
+        return [e.name for e in self.all if letter.topic in e.topics and (not e.orgs or letter.org in e.orgs)]
 
     def named(self, name: str) -> WebhookEndpoint | None:
         """The endpoint, None when it was removed from the configuration."""
@@ -126,6 +143,8 @@ class Channel:
     """How the sender reads an answer."""
     render: Callable[[Notification, str], dict[str, Any]] | None = None
     """A notification and a link (may be empty) → the message to post; None: this channel is told nothing."""
+    announce: Callable[[PlanNotice], dict[str, Any]] | None = None
+    """What is told of an organisation's plan → the message to post; a channel has it where it has ``render``."""
     tells_as: str = ""
     """The name in ``notify.endpoints``, where it is another one."""
 

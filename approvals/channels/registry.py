@@ -11,7 +11,7 @@ from approvals.channels.github import GITHUB
 from approvals.channels.slack import SLACK
 from approvals.channels.standard import STANDARD
 from approvals.channels.teams import TEAMS
-from approvals.events import Notification
+from approvals.events import Notification, PlanNotice
 from domain import Refused
 
 CHANNELS: Final = {channel.name: channel for channel in (STANDARD, SLACK, GITHUB, TEAMS)}
@@ -19,6 +19,11 @@ CHANNELS: Final = {channel.name: channel for channel in (STANDARD, SLACK, GITHUB
 
 RENDERED: Final = {each.tells_as or each.name: each.render for each in CHANNELS.values() if each.render is not None}
 """By the name that ``notify.endpoints`` give them: who is told."""
+
+ANNOUNCED: Final = {
+    each.tells_as or each.name: each.announce for each in CHANNELS.values() if each.announce is not None
+}
+"""The same for what is told of an organisation's plan."""
 
 
 def channel_of(kind: str) -> Channel:
@@ -49,3 +54,8 @@ def renderer_of(kind: str) -> Callable[[Notification, str], dict[str, Any]]:
             hint=f"The kind of an endpoint is one of: {', '.join(RENDERED)}.",
         )
     return RENDERED[kind]
+
+
+def announcer_of(kind: str) -> Callable[[PlanNotice], dict[str, Any]]:
+    """How the messages about plans are made for an endpoint that ``renderer_of`` knows."""
+    return ANNOUNCED[kind]

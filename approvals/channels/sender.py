@@ -1,4 +1,4 @@
-"""Webhook sender: posts what waits in the outbox, about approvals and about runs, and comes again when no answer comes.
+"""Webhook sender: posts what waits in the outbox, about approvals, runs and plans, and comes again when none answers.
 
 Letters to one receiver go in the order in which they were written; a receiver that is slow holds up no other one.
 """
@@ -13,18 +13,19 @@ from datetime import timedelta
 import httpx
 
 from approvals.channels.base import Subscriptions, due_again
-from approvals.channels.registry import renderer_of
+from approvals.channels.registry import announcer_of, renderer_of
 from approvals.channels.ssrf_guard import SsrfGuard, UnresolvedHost
 from approvals.channels.standard import signed_headers
 from approvals.contract import Clock
-from approvals.events import Notification
+from approvals.events import Notification, PlanNotice
 from approvals.storage.outbox import Outbox, OutboxItem, RunNotice
 from domain import Refused, Transient
 
 
-def body(letter: Notification, kind: str, *, link: str) -> bytes:
+def body(letter: Notification | PlanNotice, kind: str, *, link: str) -> bytes:
     """The bytes to post. Digests and ids, never the action itself: the page behind the link shows it to who may see."""
-    return json.dumps(renderer_of(kind)(letter, link), separators=(",", ":")).encode()
+    message = announcer_of(kind)(letter) if isinstance(letter, PlanNotice) else renderer_of(kind)(letter, link)
+    return json.dumps(message, separators=(",", ":")).encode()
 
 
 Link = Callable[[Notification], str]
@@ -97,7 +98,8 @@ class WebhookSender:
         try:
             to = await self.guard.judge(url)
             letter = item.letter
-            data = item.body if isinstance(letter, RunNotice) else body(letter, kind, link=self.link(letter))
+            link = self.link(letter) if isinstance(letter, Notification) else ""
+            data = item.body if isinstance(letter, RunNotice) else body(letter, kind, link=link)
             headers = {**signed_headers(item.id, secrets, data, self.clock()), "host": to.host_header}
             # The connection goes to the judged address; certificate and Host are still those of the name.
             extensions = {"sni_hostname": to.host}

@@ -20,7 +20,7 @@ from approvals.channels.base import (
     timestamp_of,
     utf8_text,
 )
-from approvals.events import Notification
+from approvals.events import Notification, PlanNotice
 from approvals.rendering import one_line
 
 
@@ -64,9 +64,7 @@ def parse_slack(body: bytes) -> Consent | None:
 
 def render_slack(letter: Notification, link: str) -> dict[str, Any]:
     """A link and no approve button: nobody signs what they cannot see in full."""
-    says, run = headline(letter), one_line(letter.run)
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'")):
-        run = run.replace(sign, entity)  # what would be a mention, a link or the end of the code
+    says, run = headline(letter), _plain(letter.run)
     detail = f"run `{run}` · `{letter.action_digest[:23]}…` · until {letter.expires_at:%Y-%m-%d %H:%M} UTC"
     blocks: list[dict[str, Any]] = [
         {"type": "section", "text": {"type": "mrkdwn", "text": f"*{says}*"}},
@@ -78,10 +76,22 @@ def render_slack(letter: Notification, link: str) -> dict[str, Any]:
     return {"text": says, "blocks": blocks}
 
 
+def announce_slack(letter: PlanNotice) -> dict[str, Any]:
+    return {"text": _plain(letter.title)}
+
+
+def _plain(text: str) -> str:
+    """Text from outside on one line, in which nothing is a mention, a link or the end of a code."""
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'")):
+        text = text.replace(sign, entity)
+    return one_line(text)
+
+
 SLACK = Channel(
     name="slack",
     ensure_secret=ensure_long_secret,
     verify=verify_slack,
     parse=lambda _, body: parse_slack(body),
     render=render_slack,
+    announce=announce_slack,
 )

@@ -17,7 +17,7 @@ from approvals.channels.base import (
     untrusted,
     utf8_text,
 )
-from approvals.events import Notification
+from approvals.events import Notification, PlanNotice
 from domain.configuration import signing_key
 
 
@@ -75,11 +75,17 @@ def render_standard(letter: Notification, link: str) -> dict[str, Any]:
     }
 
 
+def announce_standard(letter: PlanNotice) -> dict[str, Any]:
+    data = {"org": letter.org, "title": letter.title, **letter.facts}
+    return {"type": letter.topic, "timestamp": letter.at.isoformat(), "data": data}
+
+
 STANDARD = Channel(
     name="standard",
     ensure_secret=signing_key,
     verify=verify_standard,
     parse=lambda _, body: parse_standard(body),
     render=render_standard,
+    announce=announce_standard,
     tells_as="json",
 )

@@ -27,7 +27,7 @@ from approvals.channels.base import (
     untrusted,
     utf8_text,
 )
-from approvals.events import Notification
+from approvals.events import Notification, PlanNotice
 from approvals.rendering import escape, one_line
 from approvals.storage.replay_guard import HookAnswer
 from domain import Refused
@@ -119,12 +119,17 @@ def render_teams(letter: Notification, link: str) -> dict[str, Any]:
     """
     digest = f"{letter.action_digest[:23]}…"
     rows = {"run": plain_text(letter.run), "digest": digest, "until": f"{letter.expires_at:%Y-%m-%d %H:%M} UTC"}
+    return _card(headline(letter), [f"{name}  {shown}" for name, shown in rows.items()], link)
+
+
+def announce_teams(letter: PlanNotice) -> dict[str, Any]:
+    return _card("Signoff", [plain_text(letter.title)], "")
+
+
+def _card(head: str, rows: Sequence[str], link: str) -> dict[str, Any]:
     body: list[dict[str, Any]] = [
-        {"type": "TextBlock", "text": headline(letter), "weight": "Bolder", "wrap": True},
-        *(
-            {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": f"{name}  {shown}"}]}
-            for name, shown in rows.items()
-        ),
+        {"type": "TextBlock", "text": head, "weight": "Bolder", "wrap": True},
+        *({"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": row}]} for row in rows),
     ]
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -157,4 +162,5 @@ TEAMS = Channel(
     parse=lambda _, body: parse_teams(body),
     answer=answer_teams,
     render=render_teams,
+    announce=announce_teams,
 )

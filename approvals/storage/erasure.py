@@ -2,10 +2,10 @@
 
 import hashlib
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from approvals.storage.tables import ballots, grants, kills, votes
+from approvals.storage.tables import ballots, grants, kills, notices, votes
 from domain.identity import person
 
 
@@ -34,8 +34,11 @@ async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str, 
         update(ballots).where(ballots.c.id.in_(ids), ballots.c.id.in_(rejected)).values(feedback=""),
         update(votes).where(mine).values(comment=""),
     )
+    own = and_(notices.c.org == org, notices.c.subject == subject)
     for change in (
         *(() if keep_words else words),
+        # Nobody is told as a pseudonym; who is only renamed goes on being told.
+        update(notices).where(own).values(subject=pseudonym) if keep_words else delete(notices).where(own),
         update(votes).where(mine).values(voter=pseudonym, person=hidden),
         *(update(ballots).where(ballots.c.org == org, c == subject).values({c: pseudonym}) for c in columns),
         update(grants).where(grants.c.org == org, grants.c.granted_by == subject).values(granted_by=pseudonym),

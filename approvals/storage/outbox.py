@@ -1,4 +1,4 @@
-"""Outbox: letters that wait to be sent, about approvals and about runs, written with the change that they tell of.
+"""Outbox: letters that wait to be sent, about approvals, runs and plans, written with the change that they tell of.
 
     waiting → sent | dead
 
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals.contract import Clock
 from approvals.errors import refusal
-from approvals.events import Notification
+from approvals.events import Notification, PlanNotice
 from approvals.storage.tables import outbox
 from database import reading, writing
 from domain import value
@@ -44,11 +44,11 @@ class OutboxItem:
 
     id: str
     org: str
-    kind: Literal["approval", "run"] = "approval"
+    kind: Literal["approval", "run", "plan"] = "approval"
     endpoint: str
     """The receiver's name in the configuration; empty for the address that a run's client named."""
     url: str = ""
-    letter: Notification | RunNotice
+    letter: Notification | RunNotice | PlanNotice
     body: bytes = Field(default=b"", repr=False, exclude=True)
     """What to post about a run, as it was when its turn ended; letters about approvals are rendered when they are
     sent, because the link in them depends on when that is. Lists leave it out."""
@@ -79,14 +79,15 @@ class Outbox(Protocol):
         ...
 
 
-_LETTER: TypeAdapter[Notification | RunNotice] = TypeAdapter(Notification | RunNotice)
+_LETTER: TypeAdapter[Notification | RunNotice | PlanNotice] = TypeAdapter(Notification | RunNotice | PlanNotice)
 _ITEM = TypeAdapter(OutboxItem)
+_KINDS = {Notification: "approval", RunNotice: "run", PlanNotice: "plan"}
 _LISTED = [column for column in outbox.c if column.key not in {"seq", "run", "body"}]
 
 
 async def post(
     conn: AsyncConnection,
-    letter: Notification | RunNotice,
+    letter: Notification | RunNotice | PlanNotice,
     *,
     org: str,
     at: datetime,
@@ -102,8 +103,8 @@ async def post(
     row = {
         "id": id_,
         "org": org,
-        "kind": "run" if isinstance(letter, RunNotice) else "approval",
-        "run": letter.run,
+        "kind": _KINDS[type(letter)],
+        "run": "" if isinstance(letter, PlanNotice) else letter.run,
         "endpoint": endpoint,
         "url": url,
         "letter": _LETTER.dump_python(letter, mode="json"),

@@ -159,3 +159,13 @@ links = Table(
     Column("used_at", Instant, nullable=False),
     Index(None, "used_at"),
 )
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("org", String(300), primary_key=True),
+    Column("subject", String(300), primary_key=True),
+    Column("channel", String(100), primary_key=True),
+    Column("whose", String(10), nullable=False),
+    CheckConstraint("whose IN ('own', 'all')", name="whose"),
+)

@@ -1,6 +1,6 @@
 """Unit of work: one change of a ballot, in one transaction with its line in the audit and its notifications."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,6 +15,7 @@ from approvals.events import AuditFact, Notification, fact, letter, refused_fact
 from approvals.pagination import known
 from approvals.quorum import effective
 from approvals.storage import rows
+from approvals.storage.notices import chosen
 from approvals.storage.outbox import post
 from approvals.storage.tables import ballots, kills
 from database import writing
@@ -37,8 +38,8 @@ class Journal(Protocol):
 class Mailing(Protocol):
     """Knows who is told what."""
 
-    def endpoints(self, letter: Notification) -> Sequence[str]:
-        """Names of the endpoints that want this letter."""
+    def endpoints(self, letter: Notification, chosen: Collection[str] = ()) -> Sequence[str]:
+        """Names of the endpoints that want this letter; ``chosen``: channels that people want to be told by."""
         ...
 
 
@@ -105,7 +106,9 @@ class BallotUnitOfWork:
         await rows.write(conn, before, now_)
         await self.journal.append(conn, fact(now_, verb, actor, self.clock(), note=note))
         if notification := letter(before, now_, self.clock()):
-            for endpoint in self.mailing.endpoints(notification):
+            noted = notification.topic == "approval.noted"
+            people = await chosen(conn, now_.org, now_.requester) if noted else ()
+            for endpoint in self.mailing.endpoints(notification, people):
                 await post(conn, notification, at=self.clock(), org=notification.org, endpoint=endpoint)
         return now_
 

@@ -14,7 +14,7 @@ from database.engine import reading
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0021"
+HEAD: Final = "0024"
 """The newest revision in ``versions/``; a test compares them."""
 
 

@@ -5,7 +5,7 @@ from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.elision import shortened
 from domain.text.encoding import TextFile, decoded, dominant
 from domain.text.failures import failure_kind
-from domain.text.ladder import EditProblem, FittedChange, NumberedEdit, PathLadder, fitted_change, numbered_edits
+from domain.text.ladder import NumberedEdit, PathLadder, fitted_change, numbered_edits
 from domain.text.line_matching import matching
 from domain.text.patterns import LinearPattern, linear
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
@@ -15,8 +15,6 @@ __all__ = [
     "DECLARING",
     "ODD_TEXT",
     "Charsets",
-    "EditProblem",
-    "FittedChange",
     "LinearPattern",
     "NotOnce",
     "NumberedEdit",

@@ -128,6 +128,22 @@ class Budgeted(Wrapper):
                 await asyncio.shield(self.ledger.settle(hold, used))
 
 
+class Allowance(Protocol):
+    """What all runs of an organisation may use together."""
+
+    async def reserve(self, tokens: int) -> str:
+        """Count a question and set its worst case aside; the id of the reservation.
+
+        Raises:
+            Exhausted: ``plan_limit_reached``; nothing was set aside.
+        """
+        ...
+
+    async def settle(self, reservation: str, tokens: int) -> None:
+        """Give the reservation back and book what was used."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLedger:
     """See ``Ledger``. ``account`` names the run at the top of the tree; all that it starts book there, too.
@@ -142,9 +158,25 @@ class StoredLedger:
     """What the run has spent by its own books: counts where it is more (a fork brings its past along)."""
     hold_s: float = 600.0
     clock: Callable[[], float] = time.time
+    allowance: Allowance | None = None
+    """The organisation's; None: only the budget counts."""
+    allowed: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Reservations there, by those of the run."""
 
     async def reserve(self, amount: Amount) -> Hold:
-        """See ``Ledger.reserve``."""
+        """See ``Ledger.reserve``: in the organisation's allowance and in the account of the run, or in neither."""
+        if self.allowance is None:
+            return await self._hold(amount)
+        reservation = await self.allowance.reserve(amount.tokens)
+        try:
+            hold = await self._hold(amount)
+        except BaseException:
+            await asyncio.shield(self.allowance.settle(reservation, 0))
+            raise
+        self.allowed[hold.id] = reservation
+        return hold
+
+    async def _hold(self, amount: Amount) -> Hold:
         # An id of its own: settling after the hold ran out must not free another one's.
         hold, now = Hold(id=uuid4().hex, amount=amount), self.clock()
         async with self.database.write() as connection:
@@ -164,6 +196,8 @@ class StoredLedger:
 
     async def settle(self, hold: Hold, used: Amount) -> None:
         """See ``Ledger.settle``."""
+        if self.allowance is not None and (reservation := self.allowed.pop(hold.id, "")):
+            await self.allowance.settle(reservation, used.tokens)
         async with self.database.write() as connection:
             await exclusive(connection, self.account)
             await connection.execute(_FREED, {"hold": hold.id})

@@ -1,5 +1,6 @@
 """Texts of a run: its files decoded, for a model or a person. One tree speaks for all: the pinned commit's."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -76,16 +77,14 @@ class Texts:
             patch: what ``Store.diff`` says of them, where somebody has it already.
         """
         patch = await self.store.diff(self.run, old, new) if patch is None else patch
-        starts = [0, *(header.start() + 1 for header in re.finditer("\ndiff --git ", patch)), len(patch)]
-        sections = [
-            patch[start:end] for start, end in pairwise(starts) if start < end
-        ]  # no other line starts like that
-        if not any(_unreadable(section) for section in sections):
+        # A change may have many megabytes: nobody else waits while it is looked through.
+        sections = await asyncio.to_thread(_sections, patch)
+        if not any(hidden for _, hidden in sections):
             return patch
         named = {f"diff --git a/{path} b/{path}\n": path for path in await self.store.changed(self.run, old, new)}
         shown: list[str] = []
-        for section in sections:
-            path = named.get(section[: section.find("\n") + 1]) if _unreadable(section) else None
+        for section, hidden in sections:
+            path = named.get(section[: section.find("\n") + 1]) if hidden else None
             shown.append(section if path is None else await self._section(section, path, old, new))
         return "".join(shown)
 
@@ -108,6 +107,14 @@ class Texts:
         ends = (f"a/{path}" if before.encoding else "/dev/null"), (f"b/{path}" if after.encoding else "/dev/null")
         titles = f"--- {ends[0]}\n+++ {ends[1]}\n" if hunks else ""
         return f"{head}text: {' → '.join(names)}\n{titles}{hunks}"
+
+
+def _sections(patch: str) -> list[tuple[str, bool]]:
+    """The files of a patch, and whether a reader sees less than there is of each."""
+    # No other line starts like that.
+    starts = [0, *(header.start() + 1 for header in re.finditer("\ndiff --git ", patch)), len(patch)]
+    sections = [patch[start:end] for start, end in pairwise(starts) if start < end]
+    return [(section, _unreadable(section)) for section in sections]
 
 
 def _unreadable(section: str) -> bool:

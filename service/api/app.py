@@ -29,10 +29,13 @@ from service.api.errors import add_problems
 from service.api.memory import routes as memory
 from service.api.middleware import MetricsMiddleware, SecurityMiddleware, StrictJsonMiddleware
 from service.api.openai import completions, responses
+from service.api.plans import routes as plans
 from service.mcp.http import McpResponse, open_mcp
 from service.settings import Settings
 from service.wiring.server import ServerContext
 
+EXPOSED = ("content-location", "location", "etag", "x-request-id", "retry-after", "x-pagination-next", "x-signoff-plan")
+"""Headers of answers that pages of other origins may read."""
 Opening = Callable[[], AbstractAsyncContextManager[ServerContext]]
 
 
@@ -67,6 +70,7 @@ def create_app(settings: Settings, opening: Opening, *, also: Sequence[Callable[
         completions,
         responses,
         keys,
+        plans,
     ):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
@@ -89,7 +93,7 @@ def create_app(settings: Settings, opening: Opening, *, also: Sequence[Callable[
         # The SDKs send headers of their own (x-auth-scheme, prefer, …), each version others. Who may ask at all is
         # decided by origin, and none of it is authenticated by a cookie: pages with one take forms of their own only.
         allow_headers=["*"],
-        expose_headers=["content-location", "location", "etag", "x-request-id", "retry-after", "x-pagination-next"],
+        expose_headers=EXPOSED,
     )
     app.add_middleware(MetricsMiddleware)
     return app

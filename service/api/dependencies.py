@@ -41,6 +41,9 @@ async def principal(request: Request, at: TheContext) -> Principal:
     await at.limiter.caller(
         authenticated.org, authenticated.key if authenticated.kind == "api_key" else authenticated.subject
     )
+    if (plans := at.application.plans) is not None:
+        # ``SecurityMiddleware`` writes it into the headers of the answer, which routes make themselves.
+        request.state.plan_warning = await plans.warnings.of(authenticated.org)
     return authenticated
 
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from domain import ContextTooLong, SignoffError
-from service.errors import refuse
+from service.errors import PlanExhausted, refuse
 
 MEDIA = "application/problem+json"
 STATUS = {
@@ -66,6 +66,8 @@ def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response
         headers["retry-after"] = str(math.ceil(wait if wait is not None else RETRY_S))
     if isinstance(error, ContextTooLong):
         body["max_tokens"] = error.max_tokens
+    if isinstance(error, PlanExhausted) and error.renews_at is not None:
+        body["renews_at"] = error.renews_at.isoformat()
     if "error" in body and "thread_id" in more:  # clients show no more than this member: it says where to go on
         body["error"] |= more
     if status == 401:  # noqa: PLR2004

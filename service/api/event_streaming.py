@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Receive, Scope, Send
 
-from domain import Refused
+from domain import Exhausted, Refused
 from domain.configuration import explained
 from service.api.dependencies import Reader, Runner, TheContext, answer
 from service.api.runs import EVENT_STREAM, disconnected
@@ -147,7 +147,7 @@ async def command(principal: Runner, at: TheContext, thread_id: str, asked: Prot
         result = await follow(ThreadCommands(principal, at, thread_id), asked.params)
     except NoCommand as no:
         return answer({"type": "error", "id": asked.id, "error": no.code, "message": str(no)})
-    except Refused as no:
+    except (Refused, Exhausted) as no:
         if no.stable_code in {"thread_not_found", "rate_limited"}:
             raise
         code = CODES.get(no.stable_code, "permission_denied" if no.http_status == 403 else "unknown_error")  # noqa: PLR2004

@@ -53,6 +53,8 @@ class SecurityMiddleware:
                     # A route may have set it itself: each is there once.
                     out.setdefault(name, value)
                 out.setdefault("x-request-id", request_id)
+                if warning := scope.get("state", {}).get("plan_warning"):
+                    out["x-signoff-plan"] = warning
             await send(message)
 
         try:

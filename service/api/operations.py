@@ -15,6 +15,7 @@ from service.api.dependencies import Auditor, Reader, Runner, TheContext, answer
 from service.api.metrics_listener import metrics_response
 from service.errors import refuse
 from service.queue.jobs import State, TurnJobs
+from service.wiring.plans import payers
 
 router = APIRouter(tags=["system"])
 
@@ -103,9 +104,9 @@ Moment = Annotated[str | None, Query(max_length=40, description="24h, 7d, a date
 async def used(
     principal: Reader,
     at: TheContext,
-    by: Annotated[str, Query(max_length=20, description="model, run, user, day, role, tier, strategy, outcome")] = (
-        "model"
-    ),
+    by: Annotated[
+        str, Query(max_length=20, description="model, run, user, day, role, tier, strategy, outcome, repository")
+    ] = ("model"),
     since: Moment = None,
     until: Moment = None,
     run: Annotated[str | None, Query(max_length=200)] = None,
@@ -116,7 +117,10 @@ async def used(
     if group == "user":
         principal.need("audit:read")
     during, catalogue = usage.period(since, until, now=at.application.board.now()), at.application.catalogue
-    summary = await usage.used(at.application.decisions, catalogue, principal.org, by=group, during=during, run=run)
+    runs = at.application.engine.runs
+    summary = await usage.used(
+        at.application.decisions, runs, catalogue, principal.org, by=group, during=during, run=run
+    )
     document: dict[str, Any] = usage.document(summary, catalogue, by=group, during=during, org=principal.org)
     return (
         PlainTextResponse(usage.table(document["rows"]), media_type="text/csv") if format == "csv" else answer(document)
@@ -128,8 +132,10 @@ async def events(principal: Auditor, at: TheContext, since: Moment = None, until
     """Events for a billing meter, one JSON object a line."""
     during = usage.period(since, until, now=at.application.board.now())
 
+    customers = await payers(at.application.plans)
+
     async def lines() -> AsyncGenerator[bytes]:
-        async for event in usage.events(at.application.decisions, principal.org, during):
+        async for event in usage.events(at.application.decisions, principal.org, during, customers):
             yield json.dumps(event).encode() + b"\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")

@@ -62,14 +62,20 @@ async def diff(principal: Reader, at: TheContext, run_id: str, readable: bool = 
 
     Files that are not UTF-8 are binary in the first, and in their own characters in the second.
     """
+    text = await diff_text(principal, at, run_id, readable=readable)
+    return PlainTextResponse(text, media_type="text/x-diff; charset=utf-8")
+
+
+async def diff_text(principal: Principal, at: ServerContext, run_id: str, *, readable: bool) -> str:
+    """The same as text; empty where nothing was changed. Raises ``run_not_found``."""
     standing = await _standing(at, principal, run_id)
     pinned, snapshot = standing.values.get("pinned"), standing.values.get("snapshot")
-    text = ""
-    if pinned is not None and snapshot is not None:
-        text = await at.application.store.diff(standing.run.id, pinned.tree, snapshot.tree)
-        if readable:
-            text = await Texts(at.application.store, standing.run.id).diff(pinned.tree, snapshot.tree, text)
-    return PlainTextResponse(text, media_type="text/x-diff; charset=utf-8")
+    if pinned is None or snapshot is None:
+        return ""
+    text = await at.application.store.diff(standing.run.id, pinned.tree, snapshot.tree)
+    if not readable:
+        return text
+    return await Texts(at.application.store, standing.run.id).diff(pinned.tree, snapshot.tree, text)
 
 
 @router.get("/runs/{run_id}/evidence")

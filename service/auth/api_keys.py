@@ -35,7 +35,7 @@ from approvals import AuditFact
 from approvals.storage import Journal
 from database import UtcDateTime, fetch_all, reading, writing
 from domain import Refused, value
-from service.auth.directory import MEMBERS, ensure_apart
+from service.auth.directory import MEMBERS, AdmitPerson, ensure_apart
 from service.auth.principal import SCOPES, Principal, scopes_of
 from service.auth.tokens import KeyToken, new_token, read_token
 from service.errors import refuse
@@ -126,6 +126,7 @@ class ApiKeys:
     named: tuple[str, ...] = ()
     """People whom the settings name: no new subject may pass for one of them."""
     session_for: timedelta = timedelta(hours=12)
+    admit: AdmitPerson | None = None
 
     async def make(
         self,
@@ -167,6 +168,8 @@ class ApiKeys:
         )
         async with writing(self.engine) as conn:
             await ensure_apart(conn, org, subject, subjects(org), named=self.named)
+            if personal and self.admit is not None:
+                await self.admit(conn, org, subject)
             key = replace(key, makers=await self._behind(conn, org, by))
             await self._keep(conn, key, token)
             await self._note(conn, key, by, verb, note or name)

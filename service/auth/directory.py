@@ -3,7 +3,7 @@
 A service account is no member: it signs nothing, and makes nobody work among several. It is known by its name alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +37,9 @@ _ROLES = select(_M.roles).where(
 )
 """Built once: each vote asks it."""
 
+AdmitPerson = Callable[[AsyncConnection, str, str], Awaitable[None]]
+"""Connection, organisation, person: refuses by raising, in the transaction that adds a person, under its lock."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
@@ -47,6 +50,7 @@ class Members:
     """Subjects of an organisation that a new member could be taken for, besides the members."""
     named: tuple[str, ...] = ()
     """People whom the settings name."""
+    admit: AdmitPerson | None = None
 
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         """The roles this person holds now; none for a stranger."""
@@ -72,6 +76,8 @@ class Members:
         try:
             async with writing(self.engine) as conn:
                 await ensure_apart(conn, org, subject, self.others(org), named=self.named, login=True)
+                if self.admit is not None:
+                    await self.admit(conn, org, subject)
                 await conn.execute(insert(MEMBERS).values(org=org, subject=subject, **values))
         except IntegrityError:  # two requests of a new member at once; both said the same
             return

@@ -99,6 +99,9 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
         "cli.models", "app", "Which models there are, how their endpoints are, and who would be asked."
     ),
     "keys": CommandEntry("cli.keys", "app", "API keys of the service: list, add, give a standing, revoke."),
+    "plans": CommandEntry(
+        "cli.operations.plans", "app", "Plans with limits of a month: list, show what was used, set."
+    ),
     "usage": CommandEntry(
         "cli.models",
         "show_usage",

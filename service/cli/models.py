@@ -23,6 +23,7 @@ from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
 from service.wiring.coding.prompts import prompt_versions
 from service.wiring.models import probe_dialects
+from service.wiring.plans import payers
 
 app = typer.Typer(help="Which models there are, how their endpoints are, and who would be asked.", no_args_is_help=True)
 
@@ -260,9 +261,9 @@ def failure_of(failure: str | None) -> FailureKind | None:
 
 
 def show_usage(
-    by: Annotated[str, typer.Option("--by", help="model, run, user, org, day, role, tier, strategy or outcome.")] = (
-        "model"
-    ),
+    by: Annotated[
+        str, typer.Option("--by", help="model, run, user, org, day, role, tier, strategy, outcome or repository.")
+    ] = ("model"),
     since: Annotated[str | None, typer.Option(help="24h, 7d, a date or a time.")] = None,
     until: Annotated[str | None, typer.Option(help="The same; not included.")] = None,
     org: Annotated[str | None, typer.Option(help="Organisation; this installation's unless given. '*': all.")] = None,
@@ -288,13 +289,12 @@ def show_usage(
             whose = None if org == "*" else org or application.org
             during, group = usage.period(since, until, now=application.board.now()), usage.grouped(by)
             if events:
-                async for event in usage.events(application.decisions, whose, during):
+                async for event in usage.events(application.decisions, whose, during, await payers(application.plans)):
                     sys.stdout.write(json.dumps(event) + "\n")
                 return None
-            summary = await usage.used(
-                application.decisions, application.catalogue, whose, by=group, during=during, run=run
-            )
-            return usage.document(summary, application.catalogue, by=group, during=during, org=whose)
+            runs, catalogue = application.engine.runs, application.catalogue
+            summary = await usage.used(application.decisions, runs, catalogue, whose, by=group, during=during, run=run)
+            return usage.document(summary, catalogue, by=group, during=during, org=whose)
 
     summary = run_async(work, as_json=as_json)
     if summary is None:

@@ -6,7 +6,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from domain import SignoffError
 from service.api.dependencies import TheContext
 from service.api.errors import STATUS
-from service.console import inbox, insight, operation, people, run, runs
+from service.console import inbox, insight, memory, notices, operation, people, run, runs
 from service.console.pages import ASSETS, HEADERS, PageRoute, asset, refused_page, rendered, theme_of, to
 from service.console.session import COOKIE, PATH, THEME, Sent, log_in, log_out, read_form
 from service.errors import refuse
@@ -18,7 +18,7 @@ KEPT_S = 365 * 86_400
 def add_console(app: FastAPI) -> None:
     """Serve the console beside the API; ``/`` leads to it."""
     app.add_api_route("/", lead_in, methods=["GET"], include_in_schema=False)
-    for each in (router, *(room.router for room in (inbox, runs, run, insight, people, operation))):
+    for each in (router, *(room.router for room in (inbox, runs, run, insight, memory, notices, people, operation))):
         app.include_router(each)
     app.add_api_route(f"{PATH}/{{rest:path}}", nothing_here, methods=["GET"], include_in_schema=False)
 

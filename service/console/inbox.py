@@ -88,7 +88,8 @@ async def _one(
         if each not in {who.principal.subject, *ballot.shaped_by}
         and not set(await people.roles(who.org, each)).isdisjoint(ballot.requirement.roles)
     ]
-    return page(
+    return await asyncio.to_thread(  # a change of thousands of lines takes a while to be written
+        page,
         who,
         "approval.html",
         title=f"{ballot.action.tool}: {ballot.state}",
@@ -142,14 +143,15 @@ async def diff_of_file(
     """The rows of one file of what is asked."""
     ballot = await who.at.application.ballots.get(approval_id, who.org)
     change = await asyncio.to_thread(read_diff, ballot.diff)
-    return file_part(who, change, file, first, f"{PATH}/approvals/{ballot.id}", view)
+    return await file_part(who, change, file, first, f"{PATH}/approvals/{ballot.id}", view)
 
 
-def file_part(who: ConsoleVisitor, change: Change, file: int, first: int, address: str, view: str) -> Response:
+async def file_part(who: ConsoleVisitor, change: Change, file: int, first: int, address: str, view: str) -> Response:
     """Rows of one file from one on. Raises ``item_not_found``."""
     if file >= len(change.files):
         raise refuse("item_not_found", "This change has no such file.", hint="Load the page again.")
-    return part(who, "diff_rows.html", file=change.files[file], first=first, **diff_told(change, address, view))
+    told = diff_told(change, address, view)
+    return await asyncio.to_thread(part, who, "diff_rows.html", file=change.files[file], first=first, **told)
 
 
 @router.get("/approvals/{approval_id}/now")
@@ -245,7 +247,10 @@ async def _several(who: ConsoleVisitor, ids: Sequence[str], error: SignoffError 
         for b in ballots
     ]
     title = f"{len(ballots)} approvals"
-    return page(who, "several.html", title=title, here="inbox", error=error, questions=[{**a, **b} for a, b in told])
+    questions = [{**a, **b} for a, b in told]
+    return await asyncio.to_thread(
+        page, who, "several.html", title=title, here="inbox", error=error, questions=questions
+    )
 
 
 @router.post("/several")

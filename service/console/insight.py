@@ -32,7 +32,8 @@ async def models(who: ReadsRuns, by: str = "model", since: Annotated[str, Query(
         if group in PEOPLE:
             who.principal.need("audit:read")
         during, catalogue = usage.period(since, None, now=application.board.now()), application.catalogue
-        used = await usage.used(application.decisions, catalogue, who.org, by=group, during=during)
+        runs = application.engine.runs
+        used = await usage.used(application.decisions, runs, catalogue, who.org, by=group, during=during)
         summary = usage.document(used, catalogue, by=group, during=during, org=who.org)
     except SignoffError as no:
         error = no

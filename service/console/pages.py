@@ -50,6 +50,7 @@ PLACES: tuple[tuple[str, str, str, Scope], ...] = (
     ("inbox", "Inbox", f"{PATH}/", "approvals:read"),
     ("runs", "Runs", f"{PATH}/runs", "runs:read"),
     ("models", "Models", f"{PATH}/models", "runs:read"),
+    ("memory", "Memory", f"{PATH}/memory", "runs:read"),
     ("people", "Keys and people", f"{PATH}/people", "admin"),
     ("policy", "Policy", f"{PATH}/policy", "runs:read"),
     ("audit", "Audit", f"{PATH}/audit", "audit:read"),
@@ -74,6 +75,11 @@ DONE = {
     "removed": "This member's roles are taken away.",
     "ended": "That login has ended.",
     "forgotten": "It is forgotten.",
+    "chosen": "You are told as you chose.",
+    "kept": "It is kept, and pinned.",
+    "corrected": "The words are yours now.",
+    "pinned": "It is pinned.",
+    "unpinned": "It is let go: a run may write over it.",
 }
 """What a page says behind a form: its address names one of these, and brings no words of its own."""
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
+from approvals.storage import BROWSER, Notices, Whose
 from domain import SignoffError
 from service import usage
 from service.api import keys
@@ -18,6 +19,7 @@ from service.errors import refuse
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 ROLES: tuple[str, ...] = get_args(Role)
+WHOSE: tuple[Whose, ...] = get_args(Whose)
 
 
 @router.get("/people")
@@ -88,29 +90,57 @@ async def _make(who: ConsoleVisitor, form: Form) -> dict[str, Any]:
 @router.get("/me")
 async def me(who: ReadsRuns) -> Response:
     """One's own page: what waits, what it cost, who is told of what, and the logins that work."""
+    return await _me(who)
+
+
+async def _me(who: ConsoleVisitor, error: SignoffError | None = None) -> Response:
     application = who.at.application
     during = usage.period("30d", None, now=application.board.now())
-    used = await usage.used(application.decisions, application.catalogue, who.org, by="user", during=during)
-    rows = usage.document(used, application.catalogue, by="user", during=during, org=who.org)["rows"]
-    subscriptions = application.connections.subscriptions.all
+    runs, catalogue = application.engine.runs, application.catalogue
+    used = await usage.used(application.decisions, runs, catalogue, who.org, by="user", during=during)
+    rows = usage.document(used, catalogue, by="user", during=during, org=who.org)["rows"]
+    endpoints = application.connections.subscriptions.of(who.org)
     return page(
         who,
         "me.html",
         title="You",
         here="me",
+        error=error,
         waiting=await waiting(who, mine=True) if who.may("approvals:read") else [],
         cost=next((row for row in rows if row["name"] == who.principal.subject), None),
-        told=[each for each in subscriptions if not each.orgs or who.org in each.orgs],
+        endpoints=endpoints,
+        told_by=[(each.name, f"{each.name} ({each.kind})", "approval.noted" in each.topics) for each in endpoints],
+        choices=await Notices(engine=who.at.database).of(who.org, who.principal.subject),
+        browser=BROWSER,
         sessions=await who.at.keys.sessions(who.org, who.principal.subject),
-        standing=who.principal.standing or application.catalogue.entitlement_of(who.org, who.principal.subject).name,
+        standing=who.principal.standing or catalogue.entitlement_of(who.org, who.principal.subject).name,
     )
 
 
 @router.post("/me")
-async def end_session(who: ReadsRuns, form: Sent) -> Response:
-    """End one of one's own logins."""
+async def change_own(who: ReadsRuns, form: Sent) -> Response:
+    """Choose how one is told, or end one of one's own logins."""
+    if form.text("do") == "notices":
+        try:
+            return await _choose(who, form)
+        except SignoffError as no:
+            return await _me(who, no)
     own = {each.id for each in await who.at.keys.sessions(who.org, who.principal.subject)}
     if (session := form.text("session", 60)) not in own:
         raise refuse("key_not_found", "This is no login of yours.", hint="Load the page again.")
     await who.at.keys.revoke(session, who.org, by=who.principal.subject)
     return to(f"{PATH}/me", "ended")
+
+
+async def _choose(who: ConsoleVisitor, form: Form) -> Response:
+    who.principal.need("approvals:read")
+    known = {BROWSER, *(each.name for each in who.at.application.connections.subscriptions.of(who.org))}
+    choices: dict[str, Whose] = {}
+    for channel, whose in zip(form.all("channel"), form.all("whose"), strict=False):
+        if channel not in known or whose not in {"", *WHOSE}:
+            raise refuse("request_invalid", "There is no such channel here.", hint="Load the page again.")
+        for known_whose in WHOSE:
+            if whose == known_whose:
+                choices[channel] = known_whose
+    await Notices(engine=who.at.database).choose(who.org, who.principal.subject, choices)
+    return to(f"{PATH}/me", "chosen")

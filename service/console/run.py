@@ -10,14 +10,16 @@ from fastapi.responses import Response, StreamingResponse
 
 from approvals import Ballot
 from database import now
-from domain import SignoffError
+from domain import Plan, SignoffError
 from domain.coder import CoderTurn
+from domain.work import ready
 from service import report
 from service.api import results
 from service.api.runs import until
 from service.console.diffs import Change, commented, read_diff
 from service.console.inbox import comments_of, diff_told, file_part
 from service.console.pages import HEADERS, PageRoute, page, part, to
+from service.console.plan_graph import plan_graph, states_of
 from service.console.session import PATH, ConsoleVisitor, Form, ReadsRuns, Sent
 from service.console.timeline import Timeline
 from service.errors import refuse
@@ -30,6 +32,8 @@ from service.runs.threads import Thread
 router = APIRouter(prefix=f"{PATH}/runs", route_class=PageRoute, include_in_schema=False)
 MACHINE = ("receive", "plan", "execute", "observe", "replan", "review", "approve", "deliver")
 """Nodes of the graph in the order in which they are drawn (docs/state-machine.svg has their arrows)."""
+AT_STEPS = frozenset({"execute", "observe"})
+"""Nodes at which a step of the plan is worked on."""
 MOST_OUTPUT = 20_000
 """Characters of one command's output on a page."""
 
@@ -42,8 +46,8 @@ async def standing_of(who: ConsoleVisitor, run_id: str) -> RunState:
 
 async def change_of(who: ConsoleVisitor, run: str) -> Change:
     """What a run changed so far, as people read it."""
-    answer = await results.diff(who.principal, who.at, run, readable=True)
-    return await asyncio.to_thread(read_diff, bytes(answer.body).decode(errors="replace"))
+    text = await results.diff_text(who.principal, who.at, run, readable=True)
+    return await asyncio.to_thread(read_diff, text)
 
 
 async def stands(who: ConsoleVisitor, standing: RunState) -> dict[str, Any]:
@@ -64,11 +68,24 @@ async def stands(who: ConsoleVisitor, standing: RunState) -> dict[str, Any]:
         "question": standing.question,
         "working": bool(unfinished),
         "final": standing.run.status in FINAL,
-        "plan": values.get("plan"),
-        "steps_done": values.get("done", ()),
+        **_planned(standing),
         "spent": values.get("spent"),
         "delivered": values.get("delivered"),
     }
+
+
+def _planned(standing: RunState) -> dict[str, Any]:
+    """The plan, its drawing, and how each step stands."""
+    values, final = standing.values, standing.run.status in FINAL
+    plan: Plan | None = values.get("plan")
+    if plan is None:
+        return {"plan": None}
+    done, team = values.get("done", ()), values.get("team")
+    alone = team is None and standing.next and standing.next[0] in AT_STEPS
+    # The only coder takes the first step that may begin.
+    at = next((step.id for step in ready(plan, done)), "") if alone else ""
+    states = states_of(plan, done, team, at=at, final=final)
+    return {"plan": plan, "plan_graph": plan_graph(plan), "step_states": states}
 
 
 def _been(values: Mapping[str, Any]) -> set[str]:
@@ -95,7 +112,8 @@ async def show(who: ReadsRuns, run_id: str, view: str = "unified") -> Response:
 async def _page(who: ConsoleVisitor, standing: RunState, view: str = "", error: SignoffError | None = None) -> Response:
     run = standing.run
     entries, earlier = await Timeline(at=who.at, thread=run.id, org=who.org).newest()
-    return page(
+    return await asyncio.to_thread(  # a change of thousands of lines takes a while to be written
+        page,
         who,
         "run.html",
         title=f"Run {run.id[:8]}: {run.status.replace('_', ' ')}",
@@ -131,7 +149,8 @@ async def _steps(who: ConsoleVisitor, run: Run) -> list[Moment]:
 async def outcome(who: ReadsRuns, run_id: str, view: str = "") -> Response:
     """What it came to, looked at again."""
     standing = await standing_of(who, run_id)
-    return part(who, "outcome.html", run=standing.run, **await _outcome(who, standing, view))
+    told = await _outcome(who, standing, view)
+    return await asyncio.to_thread(part, who, "outcome.html", run=standing.run, **told)
 
 
 @router.get("/{run_id}/actions")
@@ -184,7 +203,7 @@ async def diff_of_file(
 ) -> Response:
     """The rows of one file of the change."""
     run = await who.at.run_of(run_id, who.org)
-    return file_part(who, await change_of(who, run.id), file, first, f"{PATH}/runs/{run.id}", view)
+    return await file_part(who, await change_of(who, run.id), file, first, f"{PATH}/runs/{run.id}", view)
 
 
 @router.get("/{run_id}/patch")

@@ -27,6 +27,7 @@ from service.auth.rate_limits import RATES
 from service.errors import refuse
 from service.memory.erasure import forget_in_memory
 from service.people.renaming import Renaming
+from service.plans.plans import METERS
 from service.runs.runs import RUNS, Status
 from service.runs.threads import THREADS, ThreadStatus
 from service.runs.turns import TURNS, TurnStatus
@@ -47,7 +48,7 @@ LEFT: Final[Mapping[str, frozenset[str]]] = {
 """Columns that keep a name, by table; none: the whole table does."""
 _OURS: Final = (
     *SCOPES,
-    *map(str, (*get_args(Role), *get_args(Status), *get_args(ThreadStatus), *get_args(TurnStatus))),
+    *map(str, (*get_args(Role), *get_args(Status), *get_args(ThreadStatus), *get_args(TurnStatus), *METERS)),
 )
 """What the product itself writes where names stand, too: no row says which of both it is."""
 _PAGE: Final = 500

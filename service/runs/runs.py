@@ -9,8 +9,8 @@ the name says nothing, a lease simply runs out.
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
+    Index,
     Integer,
     RowMapping,
     String,
@@ -71,6 +72,8 @@ RUNS = Table(
     Column("lease_until", UtcDateTime, nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # A list of the newest reads a page of rows, however many there are.
+    Index("ix_runs_newest", "org", "created_at", "id"),
 )
 
 _TASK, _ENDING = TypeAdapter(Task), TypeAdapter(Ending)
@@ -181,6 +184,8 @@ class Runs:
     """Rows of runs in any database SQLAlchemy speaks to."""
 
     engine: AsyncEngine
+    admit: Callable[[AsyncConnection, str], Awaitable[None]] | None = None
+    """Counts a run of an organisation in the transaction that writes it, or refuses it by raising."""
 
     async def add(self, run: Run, *, conn: AsyncConnection | None = None) -> None:
         """Write a new row, in the transaction of ``conn`` where there is one."""
@@ -196,10 +201,13 @@ class Runs:
             "created_at": run.created_at,
             "updated_at": run.updated_at,
         }
-        if conn is None:
+        if conn is None and self.admit is None:
             await write_one(self.engine, _ADD, row)
-        else:
-            await conn.execute(_ADD, row)
+            return
+        async with writing(self.engine) if conn is None else nullcontext(conn) as connection:
+            if self.admit is not None:
+                await self.admit(connection, run.org)
+            await connection.execute(_ADD, row)
 
     async def get(self, run: str, *, org: str) -> Run:
         """Return the run whose id is, or starts with, ``run``.

@@ -12,6 +12,14 @@ from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES
 from service.auth.secrets import FINGERPRINTS
 from service.forges.events import FORGE_EVENTS
+from service.plans.tables import (
+    PAYMENT_EVENTS,
+    PLAN_ACCOUNTS,
+    PLAN_NOTICES,
+    PLAN_RESERVATIONS,
+    PLAN_SUBSCRIPTIONS,
+    PLAN_USAGE,
+)
 from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
 from service.runs.threads import THREADS
@@ -27,6 +35,7 @@ from telemetry.audit import metadata as audit
 ALL = (
     *(RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, SERVICE_ACCOUNTS, ITEMS, STORED, VERSIONS, CRONS, EVENTS, RATES),
     *(FORGE_EVENTS, VECTORS, SEGMENTS, FINGERPRINTS),
+    *(PLAN_ACCOUNTS, PLAN_SUBSCRIPTIONS, PAYMENT_EVENTS, PLAN_USAGE, PLAN_RESERVATIONS, PLAN_NOTICES),
 )
 """The tables of the service; METADATA knows a table only once its module was imported."""
 EVERY_ROOM = (approvals, audit, METADATA, MODEL_TABLES)

@@ -51,6 +51,7 @@ from service.wiring.content import open_content
 from service.wiring.environments import open_environments
 from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
+from service.wiring.plans import Plans, open_plans, plan_file
 from service.wiring.sandboxes import open_pool, spec_of
 from service.wiring.search import RepositorySearch
 from service.wiring.telemetry import (
@@ -91,6 +92,7 @@ class Application:
     """What may come in from forges."""
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
+    plans: Plans | None = None
     server: str | None = field(default=None, repr=False)
     """libpq's URL of the PostgreSQL server; None: SQLite."""
 
@@ -209,8 +211,8 @@ async def open_application(
     """
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        forges = forge_settings(settings)
-        redactor = Redactor(secrets=(*settings.secrets, *forges.secrets))
+        forges, limits = forge_settings(settings), plan_file(settings)
+        redactor = Redactor(secrets=(*settings.secrets, *forges.secrets, *(limits.secrets if limits else ())))
         if served_to is None:  # a LangGraph server has logs of its own
             logs = logging_as(level=settings.log_level, as_json=settings.log_json, redactor=redactor, stream=sys.stderr)
             stack.enter_context(logs)
@@ -241,12 +243,14 @@ async def open_application(
         ballots = StoredBallots(
             engine=database, clock=clock, people=people, journal=audit, mailing=mailing(forges, connections)
         )
+        plans = open_plans(settings, limits, database, audit, connections, clock)
         application = _assemble(
-            settings, stack, spans, storage, people, ballots, audit, forges, served_to, models, clock
+            settings, stack, spans, storage, people, ballots, audit, forges, plans, served_to, models, clock
         )
         yield replace(
             application,
             metrics=metrics,
+            plans=plans,
             forge_hooks=forges.hooks,
             connections=connections,
             server=storage.server,
@@ -262,6 +266,7 @@ def _assemble(  # noqa: PLR0917
     ballots: Ballots,
     audit: Audit,
     forges: ForgeSettings,
+    plans: Plans | None,
     served_to: str | None,
     models: Mapping[Role, Model] | None,
     clock: Clock,
@@ -272,11 +277,10 @@ def _assemble(  # noqa: PLR0917
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")
-    selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
+    selection = _select_models(settings, stack, storage.engine, store, masks, spans, plans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     publisher = open_publisher(forges, store, clock, stack.push_async_callback)
-    book = open_book(settings, storage.engine, clock)
-    ended_runs = open_ended_runs(store, ballots, book)
+    ended_runs = open_ended_runs(store, ballots, book := open_book(settings, storage.engine, clock))
     nodes = build_nodes(
         settings,
         selection,
@@ -296,7 +300,7 @@ def _assemble(  # noqa: PLR0917
     return Application(
         settings=settings,
         engine=_engine(
-            settings, storage, spans, nodes, workspaces, leases, selection, ended_runs, served_to is None, clock=clock
+            settings, storage, spans, nodes, workspaces, leases, selection, ended_runs, plans, served_to is None, clock
         ),
         nodes=nodes,
         ballots=ballots,
@@ -324,8 +328,8 @@ def _engine(  # noqa: PLR0917
     leases: RunLeases,
     selection: ModelSelection,
     ended_runs: EndedRuns,
+    plans: Plans | None,
     alone: bool,
-    *,
     clock: Clock,
 ) -> RunEngine:
     deliver = nodes.deliver
@@ -333,7 +337,7 @@ def _engine(  # noqa: PLR0917
     status = open_status(deliver.publisher.forges, graph)
     return RunEngine(
         graph=graph,
-        runs=Runs(engine=storage.engine),
+        runs=Runs(engine=storage.engine, admit=plans.metering.admit_run if plans else None),
         ballots=deliver.ballots,
         workspaces=workspaces,
         store=deliver.delivery.store,
@@ -367,6 +371,7 @@ def _select_models(  # noqa: PLR0917
     store: Store,
     masks: Masks,
     spans: Tracing,
+    plans: Plans | None,
     models: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> ModelSelection:
@@ -380,6 +385,7 @@ def _select_models(  # noqa: PLR0917
         clock=clock,
         tracer=spans.tracer,
         models=models,
+        plans=plans,
         masker=partial(masker_of, masks, masks.personal),
     )
     return ModelSelection(

@@ -42,13 +42,13 @@ from models.wrappers import (
     StoredAnswers,
     StoredCounters,
     StoredDecisions,
-    StoredLedger,
     StoredOutcomes,
     StoredVectors,
     WordSimilarity,
 )
 from sandbox import Check, Store
 from service.settings import CoderDialect, Settings
+from service.wiring.plans import Plans, ledgers
 from service.wiring.recorded_provider import RecordedProvider
 
 ALL = "SIGNOFF_MODEL"
@@ -95,6 +95,7 @@ def open_router(
     clock: Clock,
     tracer: Tracer,
     masker: Callable[[SelectionContext], Awaitable[Masker]],
+    plans: Plans | None = None,
     models: Mapping[Role, Model] | None = None,
 ) -> ModelRouter:
     """Bring together everything that choosing a model needs. Nothing is sent before somebody asks.
@@ -114,17 +115,6 @@ def open_router(
         )
     )
 
-    def ledger(context: SelectionContext) -> StoredLedger:
-        return StoredLedger(
-            database=database,
-            account=f"{context.org}/{context.run}",
-            budget=context.task.budget,
-            known=context.spent,
-            # What a call may cost is held for longer than it may take; of a process that died it is free by itself.
-            hold_s=settings.model_timeout_s + 60,
-            clock=lambda: clock().timestamp(),
-        )
-
     # Models that are handed in, as tests do it, are asked each time.
     cached = models is None and settings.model_cache != "off"
     return ModelRouter(
@@ -133,7 +123,7 @@ def open_router(
         decisions=StoredDecisions(database=database),
         outcomes=StoredOutcomes(database=database),
         counters=StoredCounters(database=database),
-        ledger=ledger,
+        ledger=ledgers(settings, database, clock, plans),
         policy=policy,
         now=clock,
         tracer=tracer,

@@ -19,7 +19,9 @@ from approvals.storage import metadata as approvals
 from approvals.storage import waiting
 from database import DatabaseUnavailable, connection_counts, fetch_all, fetch_one
 from domain import SignoffError
-from sandbox import Docker
+from sandbox import Check, Docker
+from service.plans.documents import warning_line
+from service.plans.metering import PlanUse
 from service.queue.jobs import IS_DEAD
 from service.runs.runs import RUNS
 from service.runs.turns import TURNS
@@ -34,6 +36,12 @@ ANSWER_S, PAGE_S = 3.0, 6.0
 """How long one query may take, and all of them: Prometheus waits ten seconds for the page."""
 ENGINE_EVERY_S, ENGINE_S = 15.0, 3.0
 """How often the engine is asked for its containers, and how long it may take."""
+QUEUE_S, QUERY_S, LETTER_S, APPROVAL_S, FREE = 300.0, 0.25, 900.0, 4 * 3_600.0, 0.1
+"""From where on something is not well: as the alerts have it (``deploy/prometheus/rules.yaml``)."""
+SHOWN = 5
+"""Organisations that one line names."""
+CALLED = ("high", "critical")
+"""Tiers whose questions somebody is called for, as there."""
 OLDEST = 1_000
 """Turns that are looked at for the one that has waited longest."""
 _ONE = text("SELECT 1")
@@ -159,10 +167,13 @@ class MetricsPage:
         """Body and content type of the page."""
         application = self.application
         database = application.engine.runs.engine
-        engine, files, read = await asyncio.gather(
-            self._engine(), asyncio.to_thread(read_files, application.settings.home), self._database(database)
+        engine, files, read, plans = await asyncio.gather(
+            self._engine(),
+            asyncio.to_thread(read_files, application.settings.home),
+            self._database(database),
+            self._plans(),
         )
-        readings = [*self._connections(database), *self._sandboxes(), *files, *engine]
+        readings = [*self._connections(database), *self._sandboxes(), *files, *engine, *plans]
         if read is None:
             readings.append(GaugeReading(name="signoff_database_up", amount=0))
             return application.metrics.page(readings=readings)
@@ -170,6 +181,15 @@ class MetricsPage:
 
     async def _engine(self) -> Sequence[GaugeReading]:
         return () if self.engine is None else await self.engine()
+
+    async def _plans(self) -> Sequence[GaugeReading]:
+        if (plans := self.application.plans) is None:
+            return ()
+        try:
+            async with asyncio.timeout(PAGE_S):
+                return plan_readings(await plans.uses())
+        except (DatabaseUnavailable, TimeoutError):
+            return ()
 
     async def _database(self, database: AsyncEngine) -> DatabaseReadings | None:
         try:
@@ -194,6 +214,16 @@ class MetricsPage:
         ]
 
 
+def plan_readings(uses: Sequence[PlanUse]) -> Sequence[GaugeReading]:
+    """What organisations used of the limits of their plans."""
+    return [
+        GaugeReading(name="signoff_plan_used_ratio", amount=each.share, labels={"org": use.org, "limit": each.meter})
+        for use in uses
+        for each in use.meters
+        if each.share is not None
+    ]
+
+
 def read_files(home: Path) -> Sequence[GaugeReading]:
     """The file system of the data directory. Blocks for a moment."""
     usage = shutil.disk_usage(home)
@@ -211,3 +241,78 @@ def metrics_page(application: Application, pools: Mapping[str, Counts]) -> Metri
         pools=pools,
         engine=None if engine is None else EngineReadings(engine=engine),
     )
+
+
+async def checks(application: Application) -> tuple[Check, ...]:
+    """Look at everything that an alert is about. Raises ``DatabaseUnavailable``."""
+    read = await read_database(application.engine.runs.engine, application.engine.clock())
+    numbers = by_name([*read.readings, *read_files(application.settings.home)])
+    engine = docker_of(application.settings)
+    if engine is not None:
+        numbers |= by_name(await EngineReadings(engine=engine)())
+    plans = of_plans(await application.plans.uses()) if application.plans is not None else ()
+    return (*of_database(numbers), of_approvals(read.waiting), *plans, *of_machine(numbers))
+
+
+def by_name(readings: Sequence[GaugeReading]) -> dict[tuple[str, ...], float]:
+    """Numbers by name and labels, the prefix left out."""
+    return {(each.name.removeprefix("signoff_"), *each.labels.values()): each.amount for each in readings}
+
+
+def of_database(numbers: dict[tuple[str, ...], float]) -> tuple[Check, ...]:
+    """What the tables tell of."""
+    query, oldest = numbers["database_query_seconds",], numbers["queue_oldest_age_seconds",]
+    dead, lost = int(numbers["queue_turns", "dead"]), int(numbers["letters", "dead"])
+    waiting, working = int(numbers["queue_turns", "waiting"]), int(numbers["queue_turns", "working"])
+    due = numbers["oldest_letter_age_seconds",]
+    return (
+        Check(name="database", ok=query <= QUERY_S, detail=f"{query * 1_000:.0f} ms a query", hint=runbook("database")),
+        Check(
+            name="queue",
+            ok=oldest <= QUEUE_S,
+            detail=f"{waiting} wait, {working} work; the oldest has waited {oldest:.0f} s",
+            hint=runbook("queue"),
+        ),
+        Check(name="dead jobs", ok=not dead, detail=str(dead), hint=runbook("dead-jobs")),
+        Check(
+            name="letters",
+            ok=not lost and due <= LETTER_S,
+            detail=f"{int(numbers['letters', 'waiting'])} wait, {lost} dead",
+            hint=runbook("letters"),
+        ),
+    )
+
+
+def of_approvals(waiting: Sequence[Waiting]) -> Check:
+    """Questions that wait for a person."""
+    late = [each for each in waiting if each.tier in CALLED and each.age_s > APPROVAL_S]
+    detail = f"{len(waiting)} wait, {len(late)} for more than {APPROVAL_S / 3_600:.0f} hours"
+    return Check(name="approvals", ok=not late, detail=detail, hint=runbook("stuck-approvals"))
+
+
+def of_plans(uses: Sequence[PlanUse]) -> tuple[Check, ...]:
+    """Organisations that have come to an end of their plan, whose payment failed, or whose plan is gone."""
+    noted = [use for use in uses if use.warnings or use.current.grace_until or use.current.missing]
+    lines = [f"{use.org}: {warning_line(use) or f'the file has no plan {use.current.missing}'}" for use in noted]
+    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    detail = "; ".join(lines[:SHOWN]) + more if lines else f"{len(uses)} organisations within their plans"
+    return (Check(name="plans", ok=not lines, detail=detail, hint="docs/plans.md"),)
+
+
+def of_machine(numbers: dict[tuple[str, ...], float]) -> tuple[Check, ...]:
+    """What this machine tells of: its disk, and its engine where sandboxes are containers."""
+    free = numbers["home_bytes", "free"] / max(1.0, numbers["home_bytes", "total"])
+    disk = Check(name="disk", ok=free >= FREE, detail=f"{free:.0%} free", hint=runbook("disk-full"))
+    if (up := numbers.get(("sandbox_engine_up",))) is None:
+        return (disk,)
+    engine = Check(name="docker", ok=bool(up), detail="answers" if up else "no answer", hint=runbook("docker-down"))
+    if not up:
+        return (disk, engine)
+    abandoned = int(numbers["sandbox_containers", "abandoned"])
+    detail = f"{int(numbers['sandbox_containers', 'others'])} in use, {abandoned} abandoned"
+    return (disk, engine, Check(name="containers", ok=not abandoned, detail=detail, hint=runbook("leaked-containers")))
+
+
+def runbook(name: str) -> str:
+    """Where it stands what to do."""
+    return f"docs/runbooks/{name}.md"

@@ -154,6 +154,7 @@ def keys_of(application: Application) -> ApiKeys:
         journal=application.audit,
         named=settings.signers,
         session_for=settings.session_for,
+        admit=application.plans.metering.admit_seat if application.plans else None,
     )
 
 
@@ -208,7 +209,7 @@ async def _assemble(
         dispatch=dispatch,
         submission=submission,
         keys=keys,
-        members=Members(engine=database, others=subjects, named=settings.signers),
+        members=Members(engine=database, others=subjects, named=settings.signers, admit=keys.admit),
         issuer=_issuer(settings, asking),
         hooks=InboundWebhooks(
             voting=submission.voting,

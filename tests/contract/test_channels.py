@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from approvals import Ballot, Notification
-from approvals.channels.registry import CHANNELS, RENDERED
+from approvals import Ballot, Notification, PlanNotice
+from approvals.channels.registry import ANNOUNCED, CHANNELS, RENDERED, announcer_of
 from approvals.storage import HookAnswer
 from approvals.testing.rehearsal import START
 from database import open_engine, sqlite_url
@@ -167,3 +167,20 @@ def test_text_from_outside_forges_nothing(kind: str) -> None:
 def test_every_channel_is_told_or_answers_by_a_name_of_its_own() -> None:
     assert len(set(CHANNELS)) == len(CHANNELS)
     assert set(SENDERS) == set(CHANNELS)
+
+
+def test_every_channel_that_is_told_of_approvals_is_told_of_plans() -> None:
+    assert ANNOUNCED.keys() == RENDERED.keys()
+
+
+@pytest.mark.parametrize("kind", sorted(RENDERED))
+def test_what_is_told_of_a_plan_is_one_line_in_which_nothing_is_markup(kind: str) -> None:
+    notice = PlanNotice(topic="plan.changed", org="acme", title=HOSTILE, facts={"plan": "team"}, at=START)
+    message = json.loads(json.dumps(announcer_of(kind)(notice)))
+    if kind == "json":  # a program reads it as data
+        assert (message["type"], message["data"]["title"], message["data"]["plan"]) == ("plan.changed", HOSTILE, "team")
+        return
+    text = json.dumps(message, ensure_ascii=False)
+    for markup in ("<!channel>", "<at>", "\u202e", "\u200b", "\nuntil"):
+        assert markup not in text.replace("\\\\n", "")
+    assert "until never" in text

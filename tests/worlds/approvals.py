@@ -1,6 +1,6 @@
 """Stages for ballots: the twin, SQLite and PostgreSQL, each with colleagues a test can look into."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from io import StringIO
@@ -38,7 +38,7 @@ class Notebook:
 class Everyone:
     """One endpoint that wants every letter."""
 
-    def endpoints(self, letter: Notification) -> Sequence[str]:
+    def endpoints(self, letter: Notification, chosen: Collection[str] = ()) -> Sequence[str]:
         return ("all",)
 
 

@@ -13,6 +13,7 @@ from tests.worlds.served import Served
 @dataclass(slots=True)
 class SentForm:
     action: str = ""
+    method: str = "get"
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -27,7 +28,7 @@ class Forms(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         named = dict(attrs)
         if tag == "form":
-            self.forms.append(SentForm(named.get("action", "")))
+            self.forms.append(SentForm(named.get("action", ""), named.get("method", "get")))
         if tag == "input" and named.get("type") == "hidden" and self.forms:
             self.forms[-1].fields.append((named["name"], named.get("value") or ""))
 
@@ -46,7 +47,7 @@ class Console:
     async def send(self, page: str, action: str, status: int = 303, **filled: Any) -> httpx.Response:
         """Fill in the form of a page that goes to this address, and send it."""
         html = await self.see(page)
-        form = next(each for each in Forms(html).forms if each.action == f"/console{action}")
+        form = next(each for each in Forms(html).forms if (each.action, each.method) == (f"/console{action}", "post"))
         return await self.post(action, form.fields, status, **filled)
 
     async def post(

@@ -112,6 +112,7 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /v1/session": [{"key": ID}],
     "POST /v1/keys": [{"name": ID, "subject": ID, "roles": ["viewer"]}, {"name": ID, "standing": ID}],
     "PATCH /v1/keys/{key_id}": [{"standing": ""}],
+    "PUT /v1/plans/organisations/{org}": [{"plan": ID}, {"plan": ""}],
     "POST /v1/memory": [{"repo": ID, "title": "x", "text": "y"}, {"repo": "/nowhere", "title": ID, "text": ID}],
     "PATCH /v1/memory/{memory_id}": [{"text": "mine now"}, {"pinned": True}, {"pinned": False}],
 }
@@ -121,6 +122,7 @@ RAW = {
     "POST /v1/hooks/slack/interactions",
     "POST /v1/hooks/github",
     "POST /v1/hooks/forges/{hook}",
+    "POST /v1/hooks/payments/{provider}",
     "POST /a/{token}",
     "POST /console/login",
     "POST /console/logout",
@@ -132,6 +134,8 @@ RAW = {
     "POST /console/people",
     "POST /console/operation",
     "POST /console/me",
+    "POST /console/memory",
+    "POST /console/memory/{memory_id}",
 }
 """Take bytes, not JSON."""
 CLAIMS = {
@@ -164,6 +168,8 @@ PAGES: Mapping[str, list[dict[str, str]]] = {
     "GET /console/runs": [{"after": ID, "words": ID}, {"requester": ID}],
     "GET /console/compare": [{"run": ID}],
     "GET /console/audit": [{"words": ID}],
+    "GET /console/memory": [{"repo": ID}, {"words": ID}],
+    "GET /console/memory/export": [{"repo": ID}],
     "GET /console/login": [{"next": f"/console/runs/{ID}"}],
 }
 """The same for pages, which no description of the API has."""
@@ -173,7 +179,9 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "POST /console/runs/{run_id}": ("say", "stop", "kill", "resume", "fork"),
     "POST /console/people": ("rotate", "revoke", "remove"),
     "POST /console/operation": ("retry", "cancel"),
-    "POST /console/me": ("",),
+    "POST /console/me": ("", "notices"),
+    "POST /console/memory": ("",),
+    "POST /console/memory/{memory_id}": ("edit", "pin", "unpin", "forget"),
     "POST /console/start": ("",),
 }
 """What the forms of the console can ask for."""

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from langchain_core.messages import AIMessage
 
 from approvals import action_digest
 from benchmarks.idle import DIGEST, PLAN, nodes
-from domain import Action, Ending, Refused, Requirement, Risk, Spent, Verdict
+from domain import Action, Ending, Plan, Refused, Requirement, Risk, Spent, Step, Verdict
 from graphs import Nodes, coding
 from nodes.ask import Asker, AskInput
 from nodes.assess import AssessInput
@@ -26,9 +27,22 @@ from service.wiring.telemetry import RunSpans
 Answer = Mapping[str, Any]
 ACTION = Action(tool="branch", arguments={"message": "m", "branch": "b"}, target="/nowhere", content="tree")
 
+FORKED = Plan(
+    goal="Four steps <script>",
+    steps=(
+        Step(id="model", title="Write <b>the</b> model"),
+        Step(id="api", title="The API over it, with a title that is longer than its box", needs=("model",)),
+        Step(id="docs", title="Say so in the docs", needs=("model",), role="docs"),
+        Step(id="tests", title="Tests for both", needs=("model", "api", "docs")),
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Receives:
+    set_up: Any = field(default_factory=lambda: SimpleNamespace(environments=None))
+    """Nothing is built here."""
+
     async def __call__(self, state: ReceiveInput) -> Answer:
         return {"task": state["task"], "expert": "code_general", "spent": Spent(), "round": 0}
 
@@ -60,7 +74,7 @@ class Replans:
 
 @dataclass(frozen=True, slots=True)
 class Assesses:
-    """A signature is due when the task or its repository says ``sign``."""
+    """A signature is due when the task or its repository says ``sign``; ``forked`` had a plan of four steps."""
 
     humans: int = 1
     alone: bool = True
@@ -70,7 +84,8 @@ class Assesses:
         asks = self.humans if "sign" in task.text + task.repo else 0
         tier = "high" if asks else "low"
         requirement = Requirement(tier=tier, humans=asks, allow_self=self.alone, notify=bool(asks))
-        return {"action": ACTION, "risk": Risk(tier=tier), "requirement": requirement, "verdict": None}
+        plan = {"plan": FORKED} if "forked" in task.text else {}
+        return {"action": ACTION, "risk": Risk(tier=tier), "requirement": requirement, "verdict": None, **plan}
 
 
 class Blank(Store):

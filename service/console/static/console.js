@@ -68,6 +68,11 @@
     rows()[current]?.classList.add("current");
   });
 
+  /* A drawing that is drawn anew stays where it was scrolled to. */
+  let drawn = 0;
+  document.addEventListener("htmx:beforeSwap", (event) => { drawn = $(".dag")?.scrollLeft || drawn; });
+  document.addEventListener("htmx:afterSwap", () => { const plan = $(".dag"); if (plan) plan.scrollLeft = drawn; });
+
   /* A server that is away, or slow. */
   const lost = $("#link-lost"), slow = $("#slow");
   const away = (is) => { if (lost) lost.hidden = !is; };
@@ -147,6 +152,29 @@
       || all("textarea", target).some((each) => each.value.trim()));
     if (held) event.detail.shouldSwap = false;
   });
+
+  /* Notices of this browser, for who chose them: one tab of it listens, and a press of a button asks for the permission. */
+  const askFor = $("[data-ask-notices]"), denied = $("[data-notices-denied]");
+  function listen() {
+    if (!("Notification" in window) || Notification.permission !== "granted" || !navigator.locks || !$("#keys")) return;
+    navigator.locks.request("signoff-notices", () => new Promise((over) => {
+      const source = new EventSource("/console/notices");
+      source.addEventListener("notice", (event) => {
+        const { title, body, tag, url } = JSON.parse(event.data);
+        const notice = new Notification(title, { body, tag });
+        notice.addEventListener("click", () => { window.focus(); if (url.startsWith("/console/")) location.assign(url); notice.close(); });
+        document.body.dataset.notices = String(Number(document.body.dataset.notices || 0) + 1);
+      });
+      source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) over(); });
+    }));
+  }
+  const showPermission = () => {
+    if (askFor) askFor.hidden = !("Notification" in window) || Notification.permission !== "default";
+    if (denied) denied.hidden = !("Notification" in window) || Notification.permission !== "denied";
+  };
+  askFor?.addEventListener("click", async () => { await Notification.requestPermission(); showPermission(); listen(); });
+  showPermission();
+  listen();
 
   /* A live timeline: server-sent events that are parts of the page, each with its place, so nothing is shown twice. A
      connection that is lost comes back behind the last one. */

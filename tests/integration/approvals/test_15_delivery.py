@@ -11,8 +11,8 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
 
-from approvals import Notification
-from approvals.channels import Subscriptions, WebhookEndpoint
+from approvals import Notification, PlanNotice
+from approvals.channels import Subscriptions, WebhookEndpoint, verify_standard
 from approvals.channels.base import DELAYS
 from approvals.storage import OutboxItem, RunNotice, StoredOutbox, post
 from approvals.storage.outbox import LEASE
@@ -194,6 +194,32 @@ async def test_15_both_kinds_are_sent_as_they_always_were(world: World) -> None:
             "webhook-signature": signature,
             "content-length": str(len(body)),
         }
+
+
+async def test_15_what_is_told_of_a_plan_is_sent_like_every_other_letter(world: World) -> None:
+    told = PlanNotice(topic="plan.soft_limit", org="acme", title="80 of 100", facts={"limit": "runs"}, at=AT)
+    async with receiving("200 OK") as receiver:
+        endpoint = WebhookEndpoint(name="all", url=f"http://127.0.0.1:{receiver.port}/in", secrets=(SECRET,))
+        subscriptions = Subscriptions(all=(endpoint,))
+        assert subscriptions.announced(told) == ["all"]
+        assert Subscriptions(all=(replace(endpoint, orgs=("other",)),)).announced(told) == []
+        assert Subscriptions(all=(replace(endpoint, topics=("approval.pending",)),)).announced(told) == []
+        async with writing(world.engine) as conn:
+            await post(conn, told, org="acme", at=AT, endpoint="all")
+        box = StoredOutbox(engine=world.engine, clock=lambda: AT)
+        (item,) = [each for each in await box.list("acme") if each.kind == "plan"]
+        assert item.letter == told
+        async with sender(
+            world, endpoint.url, outbox=box, subscriptions=subscriptions, clock=lambda: AT, link=lambda _: ""
+        ) as carrier:
+            assert await carrier.round() == 1
+    ((headers, body),) = receiver.got
+    assert json.loads(body) == {
+        "type": "plan.soft_limit",
+        "timestamp": AT.isoformat(),
+        "data": {"org": "acme", "title": "80 of 100", "limit": "runs"},
+    }
+    assert verify_standard(headers, body, (SECRET,), AT) == item.id
 
 
 async def test_15_letters_to_one_receiver_keep_their_order_and_hold_up_no_other_one(world: World) -> None:

@@ -38,6 +38,10 @@ ENGINES = {
     "test_bodies": [EMBEDDED, DISTRIBUTED],
     "test_organisations": [EMBEDDED, DISTRIBUTED],
     "test_personal_data": [EMBEDDED, DISTRIBUTED],
+    "test_console_pages": [EMBEDDED, DISTRIBUTED],
+    "test_console_memory": [EMBEDDED, DISTRIBUTED],
+    "test_console_notices": [EMBEDDED, DISTRIBUTED],
+    "test_console_scale": [EMBEDDED, DISTRIBUTED],
 }
 OF_SESSIONS = {
     "test_nobody_goes_on_with_somebody_elses_session",

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ import pytest
 
 from approvals import Request
 from domain import Action, Reason, Requirement, Risk
+from tests.integration.service.test_console_notices import went_ahead
 from tests.integration.service.test_console_runs import logged, rests
 from tests.worlds.asking import paused
 from tests.worlds.chromium import PHONE, Tab, phone
@@ -17,13 +19,14 @@ from tests.worlds.node import installed_clients
 from tests.worlds.served import Served, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
-CANARY = "</textarea></script><script>window.hit=1</script><img src=x onerror=window.hit=1>\"'>{{7*7}}\u202e"
+CANARY = "</textarea></script><script>window.hit=1</script><img src=x onerror=window.hit=1>\"'>{{7777*7777}}\u202e"
 PAGES = (
     "/",
     "/?show=decided",
     "/runs",
     "/start",
     "/models",
+    "/memory",
     "/policy?command=rm+-rf+/",
     "/people",
     "/audit?verify=true",
@@ -70,6 +73,35 @@ async def run_with(service: Served, text: str) -> str:
     return str(run)
 
 
+async def fact_of(service: Served, words: str = "Run make db first.") -> str:
+    """The page of a fact that somebody wrote."""
+    fact = {"title": words[:200], "text": words, "person": "ann"}
+    written = await service.context.application.memory_changes.write("local", "/srv/shop", **fact)
+    return f"/memory/{written.id}"
+
+
+async def test_a_browser_tells_of_medium_actions_to_who_chose_it(tmp_path: Path) -> None:
+    async with served(tmp_path) as service, phone(tmp_path / "profile", scripts=True, seconds=240) as tab:
+        await logged_in(tab, service)
+        await tab.send("Browser.grantPermissions", origin=service.url, permissions=["notifications"])
+        await tab.go(f"{service.url}/console/me")
+        assert await tab.evaluate("document.querySelector('[data-ask-notices]').hidden")
+        # By keys: the second choice of the list, and Enter on the button behind it.
+        await tab.send("DOM.focus", nodeId=await tab.find("#whose-1"))
+        await tab.key("o")
+        assert await tab.evaluate("document.querySelector('#whose-1').value") == "own"
+        await tab.send("DOM.focus", nodeId=await tab.find("button[value=notices]"))
+        await tab.key("Enter")
+        await tab.until("document.body.textContent.includes('You are told as you chose.')")
+        await tab.go(f"{service.url}/console/runs")  # any page of the console will do
+        for number in range(20):
+            await went_ahead(service, str(number))
+            with suppress(TimeoutError):
+                await tab.until("Number(document.body.dataset.notices) > 0", 4)
+                break
+        assert await tab.evaluate("Number(document.body.dataset.notices) > 0")
+
+
 async def test_by_keys_alone_from_the_login_to_a_signature(tmp_path: Path) -> None:
     async with served(tmp_path) as service, phone(tmp_path / "profile", scripts=True, seconds=240) as tab:
         await tab.size(1_200, 900)
@@ -106,8 +138,16 @@ async def test_by_touch_on_a_phone_and_nothing_runs_off_the_screen(tmp_path: Pat
         _, item = await paused(service)
         run = await logged(service, 300)
         wide = await question(service, diff_of("a" * 200, ["x" * 3_000]), "word" * 200)
+        planned, fact = await run_with(service, "do nothing, forked"), await fact_of(service)
         await logged_in(tab, service)
-        for path in (*PAGES, f"/runs/{run}", f"/approvals/{wide}", f"/several?id={item['id']}&id={wide}"):
+        for path in (
+            *PAGES,
+            f"/runs/{planned}",
+            fact,
+            f"/runs/{run}",
+            f"/approvals/{wide}",
+            f"/several?id={item['id']}&id={wide}",
+        ):
             await tab.go(f"{service.url}/console{path}")
             assert await tab.width() <= PHONE["width"], path
         await tab.go(f"{service.url}/console/")
@@ -137,9 +177,13 @@ async def test_axe_finds_nothing_serious_in_either_theme(tmp_path: Path) -> None
         await tab.go(f"{service.url}/console/login")
         assert await serious(tab, axe) == []
         ballot = await question(service, diff_of("x.py", ["one", "\ttwo", "three \u202e"]), "w")
+        planned, fact = await run_with(service, "do nothing, forked"), await fact_of(service)
         await logged_in(tab, service)
         pages = (
             *PAGES,
+            fact,
+            "/operation/machine",
+            f"/runs/{planned}",
             f"/runs/{run}",
             f"/runs/{run}?view=split",
             f"/approvals/{item['id']}",
@@ -165,6 +209,7 @@ async def test_script_in_any_field_never_runs(tmp_path: Path) -> None:
         run = await run_with(service, f"do nothing broken {CANARY}")
         told = await logged(service, 3, words=CANARY)
         other = await run_with(service, f"sign it {CANARY}")
+        planned, fact = await run_with(service, "do nothing, forked"), await fact_of(service, CANARY)
         await service.context.keys.make("local", "robot", name=CANARY.replace("\u202e", ""), roles=("viewer",))
         waits = (await service.context.application.ballots.list("local", state="pending", run=other)).items[0]
         await logged_in(tab, service)
@@ -175,6 +220,9 @@ async def test_script_in_any_field_never_runs(tmp_path: Path) -> None:
         reflected = quote(CANARY, safe="")
         paths = (
             *PAGES,
+            fact,
+            f"/memory?words={reflected}&repo={reflected}",
+            f"/runs/{planned}",
             f"/approvals/{ballot}",
             f"/approvals/{ballot}?view=split",
             f"/approvals/{waits.id}",
@@ -200,7 +248,7 @@ async def test_script_in_any_field_never_runs(tmp_path: Path) -> None:
             await tab.go(f"{service.url}/console{path}")
             assert await tab.evaluate("window.hit === undefined"), path
             assert await tab.evaluate("document.querySelectorAll('img, script:not([src]), iframe').length") == 0, path
-            assert "49" not in (await tab.evaluate("document.title")), path
+            assert "60481729" not in (await tab.evaluate("document.title")), path
         # What comes live goes another way into the page.
         await tab.go(f"{service.url}/console/runs/{told}")
         await tab.evaluate(

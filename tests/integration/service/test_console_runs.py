@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import httpx
 
@@ -223,6 +224,22 @@ async def test_a_run_that_works_is_stopped_and_goes_on(service: Served) -> None:
     await console.send(f"/runs/{run}", f"/runs/{run}", do="say", wish="do nothing else")
     await rests(service, run)
     await console.send(f"/runs/{run}", f"/runs/{run}", 422, do="say", wish=" ")
+
+
+async def test_the_plan_is_drawn_and_said_in_words(service: Served) -> None:
+    console = await at_the_console(service)
+    run = await started(console, "do nothing, forked")
+    await rests(service, run)
+    page = await console.see(f"/runs/{run}")
+    drawn = page[page.index("<svg") : page.index("</svg>") + len("</svg>")]
+    picture = ET.fromstring(drawn)  # noqa: S314  it is ours
+    assert len(picture.findall(".//rect")) == 4
+    # That tests come behind the model follows from the others.
+    assert len([each for each in picture.iter("path") if "need" in each.get("class", "")]) == 4
+    said = text_of(page[page.index('<ol class="plan">') :])
+    assert "tests Tests for both not done after model, api, docs" in said
+    assert "Write <b>the" not in page
+    assert "<svg" not in await console.see(f"/runs/{await started(console, 'do nothing')}/standing")
 
 
 async def test_what_waits_is_stopped_for_good(service: Served) -> None:

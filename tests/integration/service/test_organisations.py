@@ -40,7 +40,7 @@ from tests.worlds.served import Served
 
 CHANGES = re.compile(r"ak_live_\w+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{10,}|\d{4}-\d\d-\d\d[T ][0-9:.+Z]+|[\d.]+")
 """What is different in every answer: new ids, times, numbers."""
-OWN_DEEDS = {"GET /console/audit"}
+OWN_DEEDS = {"GET /console/audit", "GET /console/memory", "GET /console/memory/export"}
 """They show what the stranger did in the walk itself, in which one of the two ids is found more often."""
 ROLES = ("org_admin", "operator", "approver", "auditor")
 APP = create_app(Settings(home=Path("/nonexistent")), lambda: None, also=(add_console,))  # type: ignore[arg-type]  it is never started
@@ -90,7 +90,20 @@ class Stranger:
                     sent |= {"content": f"approval_id={ID}&action_digest={ID}&decision=approve"}
                 self._compare(operation, kind, {**sent, "headers": {"Idempotency-Key": ID, "Last-Event-ID": ID}})
         for act in FORMS.get(operation, ()):
-            fields = ("id", "digest", "key", "subject", "job", "session", "repo", "text", "wish", "comment", "to")
+            fields = (
+                "id",
+                "digest",
+                "key",
+                "subject",
+                "job",
+                "session",
+                "repo",
+                "title",
+                "text",
+                "wish",
+                "comment",
+                "to",
+            )
             form = "&".join(f"{name}={ID}" for name in fields)
             sent = {"method": method, "url": re.sub(r"\{\w+\}", ID, path), "headers": {}}
             self._compare(operation, kind, {**sent, "content": f"csrf={self.token}&do={act}&step=0&{form}"})

@@ -113,7 +113,8 @@ def named(table: Any) -> dict[str, Any]:
             "Float": 7.0,
             "FloatVector": [0.5],
         }.get(kind, "ann")
-    return row | {"org": "local"} | ({"state": "sent", "kind": "approval"} if table.name == "outbox" else {})
+    checked = {"outbox": {"state": "sent", "kind": "approval"}, "notices": {"whose": "own"}}
+    return row | {"org": "local"} | checked.get(table.name, {})
 
 
 async def test_a_name_is_corrected_everywhere_and_two_people_never_become_one(service: Served) -> None:

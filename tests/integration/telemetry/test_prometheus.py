@@ -102,7 +102,9 @@ async def test_every_panel_shows_something_after_a_demo_run(tmp_path: Path, sock
             "SIGNOFF_MODEL": "m",
             "SIGNOFF_CODER_DIALECT": "text",
             "SIGNOFF_METRICS_PORT": "0",
+            "SIGNOFF_PLANS": str(tmp_path / "plans.yaml"),
         }
+        (tmp_path / "plans.yaml").write_text("default: free\nplans: {free: {runs: 1000}}\n")
         cli, alone = Cli(tmp_path, env), Cli(tmp_path, {**env, "SIGNOFF_WORKERS": "0"})
         assert (await cli.run("migrate")).code == 0
         server = await alone.start("serve", "--port", "0")

@@ -69,6 +69,9 @@ def test_who_is_told_what() -> None:
     assert told.endpoints(letter(org="other")) == ["all"]
     assert told.endpoints(letter("approval.noted")) == ["all"]
     assert told.endpoints(letter("approval.expired")) == ["acme"]
+    assert told.endpoints(letter("approval.noted"), {"acme", "gone"}) == ["all", "acme"]
+    assert told.endpoints(letter("approval.noted", org="other"), {"acme"}) == ["all"]
+    assert told.endpoints(letter("approval.expired"), {"all"}) == ["acme"]
     assert told.named("acme") == acme
     assert told.named("gone") is None
     assert SECRET not in repr(told)

@@ -41,6 +41,9 @@ DUE: dict[str, tuple[dict[str, Any], ...]] = {
     "links": ({"used_at": ago(days=401)},),
     "api_keys": ({"kind": "st", "expires_at": ago(days=31)},),
     "memory_vectors": ({"used_at": ago(days=91)},),
+    "plan_reservations": ({"until": ago(minutes=1).timestamp()},),
+    "plan_notices": ({"month": f"{ago(days=100):%Y-%m}"},),
+    "payment_events": ({"received_at": ago(days=401)},),
     "rates": ({"minute": int(ago(minutes=5).timestamp() // 60)},),
 }
 """Rows that are due, by table."""
@@ -66,6 +69,9 @@ NOT_DUE: dict[str, tuple[dict[str, Any], ...]] = {
         {"kind": "ak", "expires_at": None},
     ),
     "memory_vectors": ({"used_at": ago(days=89)},),
+    "plan_reservations": ({"until": ago(minutes=-1).timestamp()},),
+    "plan_notices": ({"month": f"{NOW:%Y-%m}"},),
+    "payment_events": ({"received_at": ago(days=399)},),
     "rates": ({"minute": int(NOW.timestamp() // 60)},),
 }
 """Rows that stay."""

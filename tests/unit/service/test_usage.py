@@ -1,11 +1,15 @@
 """The spans of time that usage is asked for."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain import Refused
-from service.usage import COLUMNS, period, table, without_formula
+from models.wrappers import RoutingDecision, UsageTotal
+from service.usage import COLUMNS, merged, metered, period, table, without_formula
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -31,3 +35,28 @@ def test_a_spreadsheet_calculates_no_name(name: str) -> None:
 
 def test_other_names_stay_as_they_are() -> None:
     assert [without_formula(name) for name in ("", "ann", "a=b", "'x")] == ["", "ann", "a=b", "'x"]
+
+
+@given(
+    st.lists(
+        st.builds(UsageTotal, name=st.sampled_from("abc"), calls=st.integers(0, 9), cost=st.decimals(0, 9, places=4))
+    )
+)
+def test_totals_of_one_name_become_one_and_nothing_is_lost(totals: list[UsageTotal]) -> None:
+    one_each = merged(totals)
+    assert [each.name for each in one_each] == [
+        each.name for each in sorted(one_each, key=lambda each: (-each.calls, each.name))
+    ]
+    assert {each.name for each in one_each} == {each.name for each in totals}
+    assert len(one_each) == len({each.name for each in one_each})
+    for each in one_each:
+        of_it = [total for total in totals if total.name == each.name]
+        assert each.calls == sum(total.calls for total in of_it)
+        assert each.cost == sum((total.cost for total in of_it), Decimal(0))
+
+
+def test_a_meter_hears_of_the_customer_who_pays() -> None:
+    call = RoutingDecision(at=NOW, org="acme", choice="m", tokens_in=10, tokens_out=5)
+    mine, named = metered(1, call, "acme"), metered(1, call, "cus_1")
+    assert {event["payload"]["stripe_customer_id"] for event in named} == {"cus_1"}
+    assert [event["identifier"] for event in named] == [event["identifier"] for event in mine]

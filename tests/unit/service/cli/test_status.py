@@ -1,8 +1,14 @@
 """``signoff status`` names the page that is due, and only then."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
-from service.cli.operations.status import by_name, of_approvals, of_database, of_machine
+from service.plans.metering import MeterUse, PlanUse
+from service.plans.payments import CurrentPlan
+from service.plans.plans import BillingPlan, PlanLimit
+from service.wiring.readings import SHOWN, by_name, of_approvals, of_database, of_machine, of_plans
 from telemetry import GaugeReading, Waiting
 
 WELL = {
@@ -60,3 +66,27 @@ def test_a_question_is_late_after_four_hours() -> None:
     late = of_approvals([Waiting(tier="high", age_s=3_600), Waiting(tier="critical", age_s=5 * 3_600)])
     assert (late.ok, late.detail) == (False, "2 wait, 1 for more than 4 hours")
     assert of_approvals([Waiting(tier="medium", age_s=5 * 3_600)]).ok, "no alert calls anybody for it"
+
+
+def used(org: str, runs: int, **current: Any) -> PlanUse:
+    plan = BillingPlan(runs=PlanLimit(hard=10))
+    meters = (MeterUse(meter="runs", used=runs, limit=plan.limit("runs")),)
+    return PlanUse(
+        org=org,
+        month="2026-11",
+        meters=meters,
+        current=CurrentPlan(**{"name": "free", "plan": plan, "because": "default", **current}),
+    )
+
+
+def test_organisations_that_came_to_an_end_of_their_plan_are_named() -> None:
+    (well,) = of_plans((used("acme", 7), used("beta", 0)))
+    assert (well.ok, well.detail) == (True, "2 organisations within their plans")
+    (near,) = of_plans((used("acme", 8), used("beta", 0, missing="gone")))
+    assert not near.ok
+    assert near.detail == "acme: free; runs=8/10; renews=2026-12-01T00:00:00Z; beta: the file has no plan gone"
+    (many,) = of_plans(tuple(used(f"org{number}", 10) for number in range(SHOWN + 3)))
+    assert many.detail.endswith("and 3 more")
+    until = datetime(2026, 12, 9, tzinfo=UTC)
+    (unpaid,) = of_plans((used("acme", 0, because="grace", grace_until=until),))
+    assert "payment=failed; grace=2026-12-09" in unpaid.detail
