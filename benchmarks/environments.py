@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -195,7 +196,8 @@ async def proven(application: Application, run: str, pinned: Pinned, paths: tupl
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if "rror" in line] or lines
-    return told[-1][:150].replace("|", "/") if told else ""
+    # Results name no host of a registry: another installation has others.
+    return re.sub(r"https?://[^\s\"']+", "URL", told[-1])[:150].replace("|", "/") if told else ""
 
 
 def summary(outcomes: list[Outcome]) -> str:

@@ -30,6 +30,7 @@ MANIFESTS = (
     "pytest.ini",
     "Cargo.toml",
     "go.mod",
+    "pom.xml",
     "Makefile",
     "makefile",
     "GNUmakefile",
@@ -68,6 +69,10 @@ def go_command(_: Sequence[str], manifests: Manifests) -> str | None:
     return "go test ./..." if "go.mod" in manifests else None
 
 
+def maven_command(_: Sequence[str], manifests: Manifests) -> str | None:
+    return "mvn --batch-mode test" if "pom.xml" in manifests else None
+
+
 def make_command(_: Sequence[str], manifests: Manifests) -> str | None:
     # The order in which make itself looks for its file.
     for name in ("GNUmakefile", "makefile", "Makefile"):
@@ -90,12 +95,13 @@ _FINDERS: tuple[Callable[[Sequence[str], Manifests], str | None], ...] = (
     npm_command,
     cargo_command,
     go_command,
+    maven_command,
     make_command,
 )
 
 
 def find_acceptance(paths: Sequence[str], manifests: Manifests) -> str | None:
-    """Return the first command that fits, in the order pytest, npm, cargo, go, make; None when none does."""
+    """Return the first command that fits, in the order pytest, npm, cargo, go, maven, make; None when none does."""
     return next((command for find in _FINDERS if (command := find(paths, manifests))), None)
 
 

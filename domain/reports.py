@@ -1,6 +1,6 @@
 """Test reports: counts and failing cases, read out of what test runners print. Pure.
 
-Known are pytest, unittest, go, cargo, node and jest.
+Known are pytest, unittest, go, cargo, Maven's Surefire, node and jest.
 
 The output is whatever the tests of a repository choose to print, so every pattern here costs no more than the length of
 the text: blanks at the start of a line never run over its end, and a number is only looked at from its first digit.
@@ -27,6 +27,12 @@ _GO_CASE = re.compile(r"^[ \t]*--- (PASS|FAIL|SKIP): (\S+)", re.MULTILINE)
 _GO_PACKAGE = re.compile(r"^(ok|FAIL)[ \t]+\S+[ \t]+(?:[\d.]+s|\(cached\)|\[)", re.MULTILINE)
 _CARGO_END = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
 _CARGO_CASE = re.compile(r"^test (\S+) \.\.\. FAILED", re.MULTILINE)
+_MAVEN_END = re.compile(
+    r"^(?:\[[A-Z]+\] )?Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)[ \t]*$", re.MULTILINE
+)
+_MAVEN_CASE = re.compile(
+    r"^(?:\[ERROR\] )?(\S{1,400}) {1,3}(?:-- )?Time elapsed: [\d.]+ s(?:ec)? {1,3}<<< (FAILURE|ERROR)!", re.MULTILINE
+)
 _NODE_COUNT = re.compile(r"^[#\u2139] (pass|fail|skipped|todo) (\d+)", re.MULTILINE)
 _JEST_END = re.compile(r"^[ \t]*Tests:?[ \t]+(\S.*)$", re.MULTILINE)
 _JEST_COUNT = re.compile(r"(?<!\d)(\d+) (passed|failed|skipped|todo|total)")
@@ -93,6 +99,20 @@ def cargo_report(text: str) -> TestReport | None:
     return TestReport(runner="cargo", passed=passed, failed=failed, skipped=skipped, cases=cases)
 
 
+def maven_report(text: str) -> TestReport | None:
+    ends = [tuple(map(whole_number, counts)) for counts in _MAVEN_END.findall(text)]
+    if not ends:
+        return None
+    # One line for each module; those of single classes go on with the time they took.
+    run, failed, errors, skipped = (sum(column) for column in zip(*ends, strict=True))
+    cases = tuple(
+        TestCase(id=name, outcome="failed" if word == "FAILURE" else "error")
+        for name, word in _MAVEN_CASE.findall(text)[:_CASES]
+    )
+    passed = max(0, run - failed - errors - skipped)
+    return TestReport(runner="maven", passed=passed, failed=failed, errors=errors, skipped=skipped, cases=cases)
+
+
 def _counted(runner: str, counts: dict[str, int]) -> TestReport:
     return TestReport(
         runner=runner,
@@ -117,6 +137,7 @@ _READERS: tuple[Callable[[str], TestReport | None], ...] = (
     pytest_report,
     unittest_report,
     cargo_report,
+    maven_report,
     node_report,
     jest_report,
     go_report,

@@ -138,6 +138,13 @@ class PublishTarget:
     """The branch that a pull request asks to merge into."""
     hook: Name = ""
     """The deploy hook that is asked, as the configuration calls it."""
+    fork: Line = ""
+    """The fork of that repository which takes the branch, where the repository itself may not be pushed to."""
+
+    @property
+    def pushed_to(self) -> str:
+        """The repository that gets the branch."""
+        return self.fork or self.repository
 
     def __str__(self) -> str:
         return f"{self.forge}:{self.repository}"

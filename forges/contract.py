@@ -77,6 +77,8 @@ class ForgeRepository:
     private: bool = False
     writable: bool = True
     """False: the forge says that this token may not push to it."""
+    parent: str = ""
+    """The repository that it is a fork of; empty: of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,8 @@ class PullRequest:
     author: ForgeUser
     foreign: bool = False
     """The head is a branch of another repository."""
+    fork: str = ""
+    """That repository, where the forge names it (GitLab has its number only)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,12 +232,26 @@ class Forge(Protocol):
 
     async def pull_request(self, path: str, number: int) -> PullRequest: ...
 
-    async def pull_request_of(self, path: str, head: str) -> PullRequest | None:
-        """The newest one, in whatever state, from this branch of the repository itself; None: there was none."""
+    async def pull_request_of(self, path: str, head: str, *, fork: str = "") -> PullRequest | None:
+        """The newest one, in whatever state, from this branch of the repository itself, or of a fork of it.
+
+        None: there was none.
+        """
         ...
 
-    async def open_pull_request(self, path: str, *, head: str, base: str, title: str, body: str) -> PullRequest:
-        """Open one. Where one is open from this branch already that one is returned as it stands."""
+    async def open_pull_request(
+        self, path: str, *, head: str, base: str, title: str, body: str, fork: str = ""
+    ) -> PullRequest:
+        """Open one. Where one is open from this branch already that one is returned as it stands.
+
+        Args:
+            path: the repository that it is asked of.
+            head: the branch that is to be merged.
+            base: the branch that it is merged into.
+            title: in one line.
+            body: Markdown.
+            fork: the repository that has ``head``; empty: ``path`` itself.
+        """
         ...
 
     async def update_pull_request(

@@ -88,6 +88,7 @@ class GitHub:
             private=raw["private"],
             # Installations are told nothing about it: they may what the app may.
             writable=raw.get("permissions", {}).get("push", True),
+            parent=(raw.get("parent") or {}).get("full_name", ""),
         )
 
     async def access(self, path: str) -> GitAccess:
@@ -119,10 +120,10 @@ class GitHub:
     async def pull_request(self, path: str, number: int) -> PullRequest:
         return _pull(path, await self.client.get(f"/repos/{path}/pulls/{number}"))
 
-    async def pull_request_of(self, path: str, head: str) -> PullRequest | None:
+    async def pull_request_of(self, path: str, head: str, *, fork: str = "") -> PullRequest | None:
         pulls = await self.client.get(
             f"/repos/{path}/pulls",
-            head=f"{path.split('/', 1)[0]}:{head}",
+            head=f"{_owner(fork or path)}:{head}",
             state="all",
             sort="created",
             direction="desc",
@@ -130,15 +131,21 @@ class GitHub:
         )
         # Without an owner that it knows GitHub ignores the filter and lists them all.
         ours = (_pull(path, raw) for raw in pulls)
-        return next((pull for pull in ours if pull.head == head and not pull.foreign), None)
+        source = (head, bool(fork), fork.lower())
+        return next((pull for pull in ours if (pull.head, pull.foreign, pull.fork.lower()) == source), None)
 
-    async def open_pull_request(self, path: str, *, head: str, base: str, title: str, body: str) -> PullRequest:
-        fields = {"title": title, "head": head, "base": base, "body": body}
+    async def open_pull_request(
+        self, path: str, *, head: str, base: str, title: str, body: str, fork: str = ""
+    ) -> PullRequest:
+        fields = {"title": title, "head": f"{_owner(fork)}:{head}" if fork else head, "base": base, "body": body}
+        if fork and _owner(fork).lower() == _owner(path).lower():
+            # The owner alone does not tell the two apart.
+            fields["head_repo"] = fork.split("/", 1)[1]
         try:
             return _pull(path, (await self.client.request("POST", f"/repos/{path}/pulls", json=fields)).body)
         except Conflict:
             # "A pull request already exists": of ours, before a crash or by another process.
-            there = await self.pull_request_of(path, head)
+            there = await self.pull_request_of(path, head, fork=fork)
             if there is None or there.state != "open":
                 raise
             return there
@@ -300,8 +307,15 @@ def _user(raw: Any) -> ForgeUser:
     return ForgeUser(login=raw["login"], id=str(raw["id"]), bot=raw.get("type") == "Bot")
 
 
+def _owner(path: str) -> str:
+    return path.split("/", 1)[0]
+
+
 def _pull(path: str, raw: Any) -> PullRequest:
     head = raw["head"]
+    # A fork that was deleted is null.
+    source = (head.get("repo") or {}).get("full_name", "")
+    foreign = source.lower() != raw["base"]["repo"]["full_name"].lower()
     return PullRequest(
         path=path,
         number=raw["number"],
@@ -313,8 +327,8 @@ def _pull(path: str, raw: Any) -> PullRequest:
         head_commit=head["sha"],
         base=raw["base"]["ref"],
         author=_user(raw["user"]),
-        # A fork that was deleted is null.
-        foreign=(head.get("repo") or {}).get("full_name", "").lower() != raw["base"]["repo"]["full_name"].lower(),
+        foreign=foreign,
+        fork=source if foreign else "",
     )
 
 

@@ -77,6 +77,7 @@ class GitLab:
             default_branch=raw["default_branch"] or "main",
             private=raw["visibility"] != "public",
             writable=_level(raw) >= _WRITE,
+            parent=(raw.get("forked_from_project") or {}).get("path_with_namespace", ""),
         )
 
     async def access(self, path: str) -> GitAccess:
@@ -108,7 +109,8 @@ class GitLab:
     async def pull_request(self, path: str, number: int) -> PullRequest:
         return _pull(path, await self.client.get(f"{_project(path)}/merge_requests/{number}"))
 
-    async def pull_request_of(self, path: str, head: str) -> PullRequest | None:
+    async def pull_request_of(self, path: str, head: str, *, fork: str = "") -> PullRequest | None:
+        source = (await self.client.get(_project(fork)))["id"] if fork else None
         pulls = await self.client.get(
             f"{_project(path)}/merge_requests",
             source_branch=head,
@@ -117,15 +119,21 @@ class GitLab:
             sort="desc",
             per_page=10,
         )
-        return next((pull for pull in (_pull(path, raw) for raw in pulls) if not pull.foreign), None)
+        ours = (raw for raw in pulls if raw["source_project_id"] == (source or raw["target_project_id"]))
+        return next((_pull(path, raw) for raw in ours), None)
 
-    async def open_pull_request(self, path: str, *, head: str, base: str, title: str, body: str) -> PullRequest:
+    async def open_pull_request(
+        self, path: str, *, head: str, base: str, title: str, body: str, fork: str = ""
+    ) -> PullRequest:
         fields = {"source_branch": head, "target_branch": base, "title": title, "description": body}
+        if fork:
+            # It is asked of the fork, which is told where to.
+            fields["target_project_id"] = (await self.client.get(_project(path)))["id"]
         try:
-            answer = await self.client.request("POST", f"{_project(path)}/merge_requests", json=fields)
+            answer = await self.client.request("POST", f"{_project(fork or path)}/merge_requests", json=fields)
         except Conflict:
             # "Another open merge request already exists": of ours, before a crash or by another process.
-            there = await self.pull_request_of(path, head)
+            there = await self.pull_request_of(path, head, fork=fork)
             if there is None or there.state != "open":
                 raise
             return there

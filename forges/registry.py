@@ -58,6 +58,8 @@ class ForgeEntry:
     app: ForgeApp | None = None
     repositories: Annotated[tuple[str, ...], Field(max_length=1_000)] = ()
     """Where pull requests may be opened: paths, with ``*`` for anything. Empty: nowhere."""
+    forks: Annotated[dict[str, str], Field(max_length=1_000)] = Field(default_factory=dict[str, str])
+    """A repository that the token may not push to → the fork of it that takes the branches instead."""
     ca: str = ""
     """PEM file with certificates to trust."""
     proxy: str = ""
@@ -212,6 +214,12 @@ class Forges:
         if entry is None or not _is_path(address.path):
             return False
         return any(fnmatchcase(address.path.lower(), pattern.lower()) for pattern in entry.repositories)
+
+    def fork_of(self, address: ForgeAddress) -> str:
+        """The fork that takes branches for a repository; empty: none is named."""
+        entry = self._entry(address.forge)
+        forks = entry.forks if entry is not None else {}
+        return next((fork for path, fork in forks.items() if path.lower() == address.path.lower()), "")
 
     async def access_to(self, repo: str) -> GitAccess | None:
         """How git reads a repository by its web address; None: on no forge, or none where anything may be published."""

@@ -74,10 +74,17 @@ class TwinForge:
     kind: ClassVar[str] = "twin"
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1_001))
 
-    def add_repository(self, path: str, *, default_branch: str = "main", private: bool = False) -> ForgeRepository:
+    def add_repository(
+        self, path: str, *, default_branch: str = "main", private: bool = False, parent: str = ""
+    ) -> ForgeRepository:
         web = f"https://twin.example/{path}"
         repository = ForgeRepository(
-            path=path, clone_url=f"{web}.git", web_url=web, default_branch=default_branch, private=private
+            path=path,
+            clone_url=f"{web}.git",
+            web_url=web,
+            default_branch=default_branch,
+            private=private,
+            parent=parent,
         )
         self.repositories[path] = repository
         return repository
@@ -174,17 +181,23 @@ class TwinForge:
     async def pull_request(self, path: str, number: int) -> PullRequest:
         return self._pull(path, number)
 
-    async def pull_request_of(self, path: str, head: str) -> PullRequest | None:
-        await self.repository(path)
-        pulls = [pull for (of, _), pull in self.pulls.items() if of == path and pull.head == head and not pull.foreign]
+    async def pull_request_of(self, path: str, head: str, *, fork: str = "") -> PullRequest | None:
+        await self.repository(fork or path)
+        pulls = [
+            pull
+            for (of, _), pull in self.pulls.items()
+            if (of, pull.head, pull.fork, pull.foreign) == (path, head, fork, bool(fork))
+        ]
         return self._pull(path, pulls[-1].number) if pulls else None
 
-    async def open_pull_request(self, path: str, *, head: str, base: str, title: str, body: str) -> PullRequest:
-        repository, there = await self.repository(path), await self.pull_request_of(path, head)
+    async def open_pull_request(
+        self, path: str, *, head: str, base: str, title: str, body: str, fork: str = ""
+    ) -> PullRequest:
+        repository, there = await self.repository(path), await self.pull_request_of(path, head, fork=fork)
         if there is not None and there.state == "open":
             return there
-        branches = self.branches(path)
-        if head not in branches or base not in branches:
+        branches, bases = self.branches(fork or path), self.branches(path)
+        if head not in branches or base not in bases:
             raise _refused(f"{head if head not in branches else base} is not a branch")
         number = self._number(path, "pull_request")
         pull = PullRequest(
@@ -198,6 +211,8 @@ class TwinForge:
             head_commit=branches[head],
             base=base,
             author=self.user,
+            foreign=bool(fork),
+            fork=fork,
         )
         self.pulls[path, number] = pull
         return pull
@@ -283,7 +298,7 @@ class TwinForge:
             raise _missing(f"pull request {number} of {path}")
         pull = self.pulls[path, number]
         # Until it is merged or closed its head is what the branch is now.
-        return replace(pull, head_commit=self.branches(path).get(pull.head, pull.head_commit))
+        return replace(pull, head_commit=self.branches(pull.fork or path).get(pull.head, pull.head_commit))
 
     def _written(self, path: str, subject: Subject, number: int, body: str, key: str) -> ForgeComment | None:
         talk = self.notes.get((path, subject, number), [])

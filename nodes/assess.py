@@ -167,6 +167,7 @@ def delivery_action(
         arguments["branch"] = published.ref if published and target.forge else branch_name(task, run)
         if task.deliver == "pr":
             arguments |= {"base": target.base, "summary": Masker().text(redacted(summary))}
+            arguments |= {"fork": target.fork} if target.fork else {}
         else:
             arguments["hook"] = target.hook
     return Action(

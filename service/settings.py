@@ -163,8 +163,8 @@ class Settings(SandboxSettings, Reporting, Lifetimes, OutboundNetwork):
     setup_network: Literal["off", "hosts", "registries"] = Field(
         default="off",
         description="Whether environments are set up before a run, by commands of the repository that may reach "
-        "package registries. off: never; hosts: those of SIGNOFF_EGRESS_HOSTS; registries: also those that pip and npm "
-        "of the image use by themselves.",
+        "package registries. off: never; hosts: those of SIGNOFF_EGRESS_HOSTS; registries: also those that the "
+        "package managers of the image (pip, npm, apt, go, cargo, Maven) use by themselves.",
     )
     setup_credentials: str = Field(
         default="",

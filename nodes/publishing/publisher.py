@@ -36,8 +36,8 @@ class Publisher:
         """Where the delivery will go, asked before any work is done for it; None: it leaves no machine of ours.
 
         Raises:
-            Refused: ``forge_unknown``, ``forge_repository_refused``, ``forge_forbidden``, ``base_not_published``,
-                ``deploy_unknown``, and what the forge says.
+            Refused: ``forge_unknown``, ``forge_repository_refused``, ``forge_forbidden``, ``fork_unrelated``,
+                ``base_not_published``, ``deploy_unknown``, and what the forge says.
         """
         if task.deliver not in PUBLISHED:
             return None
@@ -48,11 +48,16 @@ class Publisher:
         address = self.forges.ensure_publishable(repo)
         forge = self.forges.named(address.forge)
         repository = await forge.repository(address.path)
-        if not repository.writable:
+        # A deploy hook is told a commit of the repository itself.
+        fork = self.forges.fork_of(address) if task.deliver == "pr" and not repository.writable else ""
+        if fork:
+            fork = await self._fork(fork, repository.path, address.forge)
+        elif not repository.writable:
             raise Forbidden(
                 f"The token of {address.forge} may not push to {address.path}.",
                 code="forge_forbidden",
-                hint="Give it the right to write contents and pull requests: docs/forges.md lists what it needs.",
+                hint="Give it the right to write contents and pull requests, or name a fork that it may push to under "
+                "forks: docs/forges.md.",
             )
         base = pinned.head or repository.default_branch
         if not await forge.contains(address.path, base, pinned.commit):
@@ -62,7 +67,24 @@ class Publisher:
                 hint="A pull request would show more than what was signed. Push your commits first, or name a branch: "
                 "--base BRANCH.",
             )
-        return PublishTarget(forge=address.forge, repository=repository.path, base=base, hook=hook)
+        return PublishTarget(forge=address.forge, repository=repository.path, base=base, hook=hook, fork=fork)
+
+    async def _fork(self, path: str, parent: str, name: str) -> str:
+        """The path of a fork, which is one of that repository and may be pushed to."""
+        fork = await self.forges.named(name).repository(path)
+        if fork.parent.lower() != parent.lower():
+            raise Conflict(
+                f"{path} is no fork of {parent}.",
+                code="fork_unrelated",
+                hint=f"Fork {parent} on the forge, and name that one under forks in the file of SIGNOFF_FORGES.",
+            )
+        if not fork.writable:
+            raise Forbidden(
+                f"The token of {name} may push neither to {parent} nor to its fork {path}.",
+                code="forge_forbidden",
+                hint="Give it the right to write contents in the fork: docs/forges.md lists what it needs.",
+            )
+        return fork.path
 
     async def ensure_open(self, target: PublishTarget, published: Delivered) -> None:
         """See, before anybody is asked to sign, that a refinement can be added to the pull request.
@@ -75,7 +97,7 @@ class Publisher:
             pull = await forge.pull_request(target.repository, published.number)
             if pull.state != "open":
                 raise pull_request_closed(pull)
-        branch = await forge.branch(target.repository, published.ref)
+        branch = await forge.branch(target.pushed_to, published.ref)
         if branch is None or branch.commit != published.commit:
             raise branch_moved(published.ref)
 
@@ -91,7 +113,8 @@ class Publisher:
         )
         if order.action.tool == "deploy":
             return await self.deploy(commit, replace(target, hook=str(arguments["hook"])), order, pinned)
-        return await self.pull_request(commit, replace(target, base=str(arguments["base"])), order)
+        signed = replace(target, base=str(arguments["base"]), fork=str(arguments.get("fork", "")))
+        return await self.pull_request(commit, signed, order)
 
     async def pull_request(self, commit: str, target: PublishTarget, order: PublishOrder) -> Delivered:
         """Push the commit and open a pull request, or bring the one that is there up to date.
@@ -101,12 +124,14 @@ class Publisher:
                 and the forge raise.
         """
         forge, path, branch = self.forges.named(target.forge), target.repository, order.branch
-        pull = await forge.pull_request_of(path, branch)
+        pull = await forge.pull_request_of(path, branch, fork=target.fork)
         if pull is None or pull.state == "open":
             await self.branch(commit, target, order)
             title, body = order.title, order.body(commit, forge.kind, target)
             if pull is None:
-                pull = await forge.open_pull_request(path, head=branch, base=target.base, title=title, body=body)
+                pull = await forge.open_pull_request(
+                    path, head=branch, base=target.base, title=title, body=body, fork=target.fork
+                )
             elif (pull.title, pull.body) != (title, body):
                 pull = await forge.update_pull_request(path, pull.number, title=title, body=body)
             await self._show_status(commit, target, order.status(pull.url, body))
@@ -118,7 +143,7 @@ class Publisher:
     async def _show_status(self, commit: str, target: PublishTarget, status: CommitStatus) -> None:
         """A courtesy: a token without this right, or a forge that is away now, undoes no delivery."""
         try:
-            await self.forges.named(target.forge).set_status(target.repository, commit, status)
+            await self.forges.named(target.forge).set_status(target.pushed_to, commit, status)
         except SignoffError as error:
             announce(
                 "note",
@@ -129,7 +154,7 @@ class Publisher:
 
     async def branch(self, commit: str, target: PublishTarget, order: PublishOrder) -> None:
         """Make the branch on the forge hold the commit, if everything there is as it was left."""
-        forge, path, name = self.forges.named(target.forge), target.repository, order.branch
+        forge, path, name = self.forges.named(target.forge), target.pushed_to, order.branch
         there = await forge.branch(path, name)
         if there is not None and there.commit == commit:
             return
@@ -144,7 +169,7 @@ class Publisher:
                 hint="Nothing is pushed to a protected branch. Take the protection off signoff/*, then resume.",
             )
         if order.published is not None and order.published.number is not None:
-            pull = await forge.pull_request(path, order.published.number)
+            pull = await forge.pull_request(target.repository, order.published.number)
             if pull.state != "open":
                 raise pull_request_closed(pull)
         access = await forge.access(path)

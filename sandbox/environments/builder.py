@@ -15,6 +15,7 @@ from domain import CommandRun, Refused, SandboxLost, value
 from domain.environment_faults import EnvironmentFault, environment_faults, plain_name
 from sandbox.contract import REPO, Backend, Spec
 from sandbox.environments.credentials import Credentials, unauthorized_host
+from sandbox.environments.failures import setup_fault, wants_older_pytest
 from sandbox.environments.layer import LayerSize, sealed_layer
 from sandbox.environments.recipe import Recipe, SetupStep, quoted
 from sandbox.inside import SYSTEM_PATH, environment_script
@@ -27,6 +28,8 @@ TAIL = 3_000
 """Characters of output that are kept of a step that failed."""
 ROUNDS = 3
 """So often what a check finds missing is installed, and it is checked again."""
+OLDER_PYTEST = "pytest<8"
+"""What hooks and plug-ins of projects were written for that no longer load; tried where nothing else is missing."""
 _SEND_S = 600.0
 _PARTS, _PART_BYTES = "/tmp/.signoff-parts", 32 << 20  # noqa: S108  the sandbox's own
 _PACK = f"""
@@ -96,8 +99,8 @@ class EnvironmentBuilder:
         """Carry a recipe out on the files of a run's base, and write the layer to ``archive``.
 
         Raises:
-            Refused: ``setup_failed``, with the end of what was printed, ``setup_unauthorized``, ``setup_leaked`` or
-                ``setup_timeout``.
+            Refused: ``setup_failed`` or what ``setup_fault`` names, with the end of what was printed;
+                ``setup_unauthorized``, ``setup_leaked``, ``setup_timeout``.
             SandboxLost: the sandbox went away.
         """
         ends = time.monotonic() + seconds
@@ -171,7 +174,7 @@ class _Setup:
 
     async def step(self, step: SetupStep) -> StepResult:
         """Carry one step out: its commands are tried in their order until one passes."""
-        began, output = time.monotonic(), ""
+        began, output, starved = time.monotonic(), "", False
         for command in step.commands:
             async with self._logged_in() as variables:
                 ran = await self._run(command, variables)
@@ -179,6 +182,7 @@ class _Setup:
                 return StepResult(title=step.title, ok=True, seconds=time.monotonic() - began, reason=step.reason)
             # The first way is the right one: its failure says more than those of others.
             output = output or _tail(ran, self._credentials)
+            starved = starved or ran.ended == "oom"
         if step.needed:
             if _NOTHING_THERE in output:  # pip says nothing louder of an index that wants a login
                 async with self._logged_in() as variables:
@@ -187,7 +191,14 @@ class _Setup:
             hosts = [each.host for each in self._credentials.logins]
             if (host := unauthorized_host(output, hosts)) is not None:
                 raise _unauthorized(host, output, known=host in hosts)
-            raise failed(f"{step.title[:1].lower()}{step.title[1:]} did not work", output)
+            did = f"{step.title[:1].lower()}{step.title[1:]} did not work"
+            if (fault := setup_fault(output, step.reason, starved=starved)) is not None:
+                raise Refused(
+                    f"The environment could not be set up: {did}: {fault.message}. It printed:\n{output[-TAIL:]}",
+                    code=fault.code,
+                    hint=fault.hint,
+                )
+            raise failed(did, output)
         return StepResult(
             title=step.title, ok=False, seconds=time.monotonic() - began, reason=step.reason, output=output
         )
@@ -197,10 +208,19 @@ class _Setup:
         more: list[StepResult] = []
         if not self._recipe.check:
             return None, ()
-        ran, tried = await self._run(self._recipe.check), set[str]()
+        # As in a run: with the caches and without the network that its commands will have.
+        variables = dict(self._recipe.variables)
+        ran, tried = await self._run(self._recipe.check, variables), set[str]()
         for _ in range(ROUNDS if "python" in self._recipe.languages else 0):
             faults = environment_faults(_text(ran, self._credentials), (), self._recipe.declared) if not ran.ok else ()
             wanted = {each.package for each in faults if each.kind in {"module", "plugin"} and each.package} - tried
+            if (
+                not ran.ok
+                and not wanted
+                and OLDER_PYTEST not in tried
+                and wants_older_pytest(_text(ran, self._credentials))
+            ):
+                wanted = {OLDER_PYTEST}
             if not wanted:
                 break
             tried |= wanted
@@ -211,7 +231,7 @@ class _Setup:
                     SetupStep(title=f"Install {', '.join(names)}", commands=(install,), reason="missing", needed=False)
                 )
             )
-            ran = await self._run(self._recipe.check)
+            ran = await self._run(self._recipe.check, variables)
         return ran, tuple(more)
 
     @asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.text import json_value
 from sandbox.environments.recipe import SetupStep, quoted
+from sandbox.inside import shell_script
 from sandbox.inside.environment import ROOT
 
 NODE_FILES = (
@@ -37,6 +38,9 @@ OTHER_FILES = (
 _NODE = f"{ROOT}/node"
 _WORD = re.compile(r"^(?:[A-Z_][A-Z0-9_]*=\S* +)*(?:cross-env +(?:[A-Z_]+=\S* +)*)?(?:npx +)?([\w@][\w./@-]{0,80})")
 _VERSION = re.compile(r"(npm|pnpm|yarn)@(\d{1,3}(?:\.\d{1,4}){0,2})")
+_JUNIT = re.compile(
+    r"(?:^|/)src/test/java/(?:[\w.-]{1,100}/){0,20}(?:Test\w{1,100}|\w{1,100}Tests?|\w{1,100}TestCase)\.java$"
+)
 _PREPARING = re.compile(r"^(deps|dependencies|bootstrap|install-deps|install-dev|setup)[ \t]*:(?!=)", re.MULTILINE)
 
 
@@ -75,10 +79,14 @@ def node(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None
         berry = ".yarnrc.yml" in paths or (asked is not None and asked[1] == "yarn" and not asked[2].startswith("1"))
         tool, lock = ("@yarnpkg/cli-dist" if berry else "yarn@1"), "yarn.lock"
         # Its own default is another name for npm's registry, which need not be one that may be reached.
-        own = 'YARN_NPM_REGISTRY_SERVER="$(npm config get registry)" ' if berry else ""
+        own = ""
+        if berry:
+            # The new one does not read HTTPS_PROXY, but has names of its own for everything.
+            own = 'YARN_HTTP_PROXY="${HTTP_PROXY:-}" YARN_HTTPS_PROXY="${HTTPS_PROXY:-}" '
+            own += 'YARN_NPM_REGISTRY_SERVER="$(npm config get registry)" YARN_ENABLE_TELEMETRY=0 '
         told = "" if berry else ' --registry "$(npm config get registry)"'
         words = "--immutable" if berry else "--frozen-lockfile --silent"
-        commands = (f"{own}yarn install {words}{told}", f"{own}yarn install{told}")
+        commands = (f"{own}yarn install {words}{told}", f"{own}yarn install{' --no-immutable' if berry else told}")
     else:
         tool, lock = "", next((name for name in NODE_FILES[1:3] if name in paths), "")
         commands = ("npm ci --no-audit --no-fund --loglevel=error",) if lock else ()
@@ -138,11 +146,17 @@ def rust(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None
 
 
 def jvm(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None:
-    """Maven's or Gradle's dependencies. A JVM knows nothing of HTTPS_PROXY: the way out is told to it apart."""
-    proxy = "-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=3128"
+    """Maven's or Gradle's dependencies. A JVM reads neither HTTPS_PROXY nor SSL_CERT_FILE: both are told to it apart.
+
+    Maven loads what runs the tests only when some are run, so one class of them is, whatever comes of it.
+    """
+    prepare = f'{quoted(["sh", "-c", shell_script("jvm"), "jvm", ROOT])} && JVM="$(cat /tmp/signoff-jvm/options)"'
     if "pom.xml" in texts:
-        local = f"-Dmaven.repo.local={ROOT}/maven"
-        fetch = f"mvn --batch-mode --quiet {proxy} {local}"
+        # Settings and repository are given as properties: MAVEN_ARGS means nothing to Maven before 3.9.
+        maven = f'MAVEN_OPTS="$JVM -Dmaven.conf=/tmp/signoff-jvm -Dmaven.repo.local={ROOT}/maven/repo" mvn --batch-mode'
+        tests = sorted((path for path in paths if _JUNIT.search(path)), key=lambda path: (len(path), path))
+        one = f"-Dtest={tests[0].rpartition('/')[2].removesuffix('.java')} " if tests else ""
+        lenient = "-DfailIfNoTests=false -Dsurefire.failIfNoSpecifiedTests=false -Dmaven.test.failure.ignore=true"
         return LanguageSetup(
             name="java",
             programs=("mvn", "java"),
@@ -150,24 +164,24 @@ def jvm(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None:
                 SetupStep(
                     title="Download what Maven needs",
                     commands=(
-                        f"{fetch} test-compile -DskipTests dependency:go-offline",
-                        f"{fetch} dependency:resolve dependency:resolve-plugins",
+                        f"{prepare} && {maven} --quiet {one}{lenient} {'test' if tests else 'test-compile'}",
+                        f"{prepare} && {maven} --quiet dependency:resolve dependency:resolve-plugins",
                     ),
                     reason="pom.xml",
                 ),
             ),
-            variables=(("MAVEN_ARGS", f"--offline {local}"),),
+            check="mvn --batch-mode --quiet test-compile",
+            variables=(("MAVEN_OPTS", f"-Dmaven.repo.local={ROOT}/maven/repo -Dmaven.conf={ROOT}/maven/conf"),),
         )
     if any(name in texts for name in ("build.gradle", "build.gradle.kts")):
         wrapper = "./gradlew" if "gradlew" in paths else "gradle"
+        fetch = f'JAVA_OPTS="$JVM" {wrapper} --gradle-user-home {ROOT}/gradle --no-daemon --quiet testClasses'
         return LanguageSetup(
             name="java",
             programs=("java",) if wrapper == "./gradlew" else ("gradle", "java"),
             steps=(
                 SetupStep(
-                    title="Download what Gradle needs",
-                    commands=(f"JAVA_OPTS='{proxy}' {wrapper} --gradle-user-home {ROOT}/gradle --quiet testClasses",),
-                    reason="build.gradle",
+                    title="Download what Gradle needs", commands=(f"{prepare} && {fetch}",), reason="build.gradle"
                 ),
             ),
             variables=(("GRADLE_RO_DEP_CACHE", f"{ROOT}/gradle/caches"),),

@@ -376,7 +376,7 @@ def _with_spent(result: AttemptResult, spent: Spent) -> AttemptResult:
 def _failure(attempt: EvalAttempt, error: SignoffError) -> AttemptResult:
     code = error.stable_code
     outcome: Outcome = "image_missing" if code == "image_missing" else "error"
-    if isinstance(error, Refused) and code in {"program_missing", "interpreter_missing", "setup_failed"}:
+    if isinstance(error, Refused) and (code in {"program_missing", "interpreter_missing"} or code.startswith("setup_")):
         outcome = "environment"
     return AttemptResult(
         case=attempt.case.id,

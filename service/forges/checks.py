@@ -78,8 +78,12 @@ async def _forge(forges: Forges, entry: ForgeEntry, hooks: Sequence[ForgeHook], 
                 hint="Grant it, and accept it for the installation: deliveries are shown as check runs, too.",
             )
         )
+    addresses = [ForgeAddress(forge=name, path=path) for path in paths]
+    forks = {each: forges.fork_of(each) for each in addresses}
     looked = await asyncio.gather(
-        *(_repository(forge, path, publishes=forges.may_publish(ForgeAddress(forge=name, path=path))) for path in paths)
+        # What is forked is read; what is pushed to is the fork.
+        *(_repository(forge, each.path, publishes=forges.may_publish(each) and not forks[each]) for each in addresses),
+        *(_repository(forge, fork, publishes=True) for fork in dict.fromkeys(forks.values()) if fork),
     )
     return [*checks, *looked]
 

@@ -1,7 +1,8 @@
 """Environments as the settings say: whether they are set up, on which images, and whom a set-up may reach."""
 
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from domain import Refused
@@ -14,10 +15,25 @@ from telemetry import Tracing
 
 ENGINE_S = 900
 """Seconds the engine may take to make an image of a large layer."""
+_HOST = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?::\d{1,5})?")
 _ASK_APT = (
-    r"cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE 'https?://[A-Za-z0-9.-]+' | sort -u"
+    "cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null"
+    " | grep -oE 'https?://[A-Za-z0-9.-]+' | sed 's#.*//##' | sort -u"
 )
 _ASK_PIP = "from pip._internal.models.index import PyPI; print(PyPI.netloc, PyPI.file_storage_domain)"
+_ASK_GO = "go env GOPROXY GOSUMDB | tr ',|' '\\n\\n' | sed 's#^https://##; s#[/ +].*##' | grep -F ."
+# The index of crates is in the program; what it says of downloads is a sibling of its name.
+_ASK_CARGO = (
+    'grep -aoE "sparse[+]https://index[.][a-z0-9.-]+" "$(readlink -f "$(command -v cargo)")"'
+    r" | sort -u | sed -n 's#.*https://index\.\(.*\)#index.\1\nstatic.\1#p'"
+)
+# Maven's own project, which all others inherit from, says where packages are.
+_ASK_MAVEN = """
+import glob, re, zipfile
+for place in glob.glob("/usr/share/maven/lib/maven-model-builder*.jar"):
+    text = zipfile.ZipFile(place).read("org/apache/maven/model/pom-4.0.0.xml").decode()
+    print(*re.findall("<url>https://([^/<]+)", text))
+"""
 
 
 def open_environments(
@@ -102,13 +118,15 @@ class SetupBackend:
     settings: Settings
     sealed: Docker
     witness: Witness
-    _open: Docker | None = None
+    _open: dict[str, Docker] = field(default_factory=dict[str, Docker])
+    """By image: each has package managers of its own, with registries of their own."""
 
     async def lease(self, spec: Spec, *, run: str = "") -> Sandbox:
         """See ``Backend.lease``."""
-        if self._open is None:
-            self._open = self.sealed.like(await self._egress(spec), self.witness)
-        return await self._open.lease(spec, run=run)
+        if spec.image not in self._open:
+            egress = await self._egress(spec)
+            self._open.setdefault(spec.image, self.sealed.like(egress, self.witness))
+        return await self._open[spec.image].lease(spec, run=run)
 
     async def check(self, spec: Spec) -> tuple[()]:
         """Nothing of its own: the backend of runs is checked."""
@@ -117,8 +135,8 @@ class SetupBackend:
 
     async def close(self) -> None:
         """See ``Backend.close``."""
-        if self._open is not None:
-            await self._open.close()
+        for each in self._open.values():
+            await each.close()
 
     async def _egress(self, spec: Spec) -> Egress:
         hosts = listed(self.settings.egress_hosts)
@@ -139,14 +157,20 @@ class SetupBackend:
 
 async def default_hosts(backend: Backend, spec: Spec) -> tuple[str, ...]:
     """Return the registries that the package managers of an image use when nobody tells them otherwise."""
+    asked = (
+        ("python3", "-c", _ASK_PIP),
+        ("sh", "-c", "npm config get registry | cut -d/ -f3"),
+        ("sh", "-c", _ASK_APT),
+        ("sh", "-c", f"command -v go >/dev/null && {_ASK_GO}"),
+        ("sh", "-c", f"command -v cargo >/dev/null && {_ASK_CARGO}"),
+        ("python3", "-c", _ASK_MAVEN),
+    )
+    hosts: list[str] = []
     sandbox = await backend.lease(replace(spec, profile="sealed"))
     try:
-        pip = await sandbox.run(["python3", "-c", _ASK_PIP], cwd="/", timeout_s=30.0)
-        npm = await sandbox.run(["npm", "config", "get", "registry"], cwd="/", timeout_s=30.0)
-        apt = await sandbox.run(["sh", "-c", _ASK_APT], cwd="/", timeout_s=30.0)
+        for argv in asked:
+            ran = await sandbox.run(list(argv), cwd="/", timeout_s=30.0)
+            hosts += [word for word in ran.stdout.text().split() if _HOST.fullmatch(word)] if ran.ok else []
     finally:
         await sandbox.close()
-    hosts = pip.stdout.text().split() if pip.ok else []
-    address = npm.stdout.text().strip() if npm.ok else ""
-    archives = [each.partition("//")[2] for each in apt.stdout.text().split()] if apt.ok else []
-    return (*hosts, *([address.split("/")[2]] if address.count("/") > 1 else []), *archives)
+    return tuple(dict.fromkeys(hosts))

@@ -28,11 +28,17 @@ class Place:
     work: Path
     bare: Path
     server: ForgeServer | None
+    running: ForgeServer
+    """What keeps the repositories, also those of the twin."""
 
-    def push(self, branch: str) -> str:
+    def fork(self, fork: str) -> None:
+        """A fork of the repository."""
+        self.running.add_fork(PATH, fork)
+
+    def push(self, branch: str, bare: Path | None = None) -> str:
         """A new commit on a branch, as somebody else's push; its id."""
         git(self.work, "commit", "-q", "--allow-empty", "-m", branch)
-        git(self.work, "push", "-q", str(self.bare), f"HEAD:refs/heads/{branch}")
+        git(self.work, "push", "-q", str(bare or self.bare), f"HEAD:refs/heads/{branch}")
         return git(self.work, "rev-parse", "HEAD")
 
 
@@ -51,11 +57,11 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
         server = await stack.enter_async_context(forge_server("github" if kind == "twin" else kind, tmp_path / "forge"))
         work = server.add(PATH)
         if kind == "twin":
-            yield Place(server.twin, server.twin, work, server.bare(PATH), None)
+            yield Place(server.twin, server.twin, work, server.bare(PATH), None, server)
             return
         registry = client_of(server)
         stack.push_async_callback(registry.close)
-        yield Place(registry.named("forge"), server.twin, work, server.bare(PATH), server)
+        yield Place(registry.named("forge"), server.twin, work, server.bare(PATH), server, server)
 
 
 async def code(verb: object) -> str:
@@ -148,6 +154,32 @@ async def test_a_pull_request_is_opened_once_and_brought_up_to_date(place: Place
     there = await forge.pull_request_of(PATH, "signoff/x")
     assert there is not None
     assert there.state == "merged"
+
+
+async def test_a_pull_request_from_a_fork_is_told_from_one_of_the_repository(place: Place, tmp_path: Path) -> None:
+    fork, forge = "me/shop", place.forge
+    place.fork(fork)
+    assert (await forge.repository(fork)).parent == PATH
+    assert (await forge.repository(PATH)).parent == ""
+    assert await forge.pull_request_of(PATH, "signoff/x", fork=fork) is None
+    commit = place.push("signoff/x", place.bare.parents[1] / f"{fork}.git")
+    opened = [
+        await forge.open_pull_request(PATH, head="signoff/x", base="main", title="Fix it", body="", fork=fork)
+        for _ in range(2)
+    ]
+    assert opened[0] == opened[1]
+    pull = opened[0]
+    assert (pull.path, pull.head, pull.head_commit, pull.base, pull.foreign) == (
+        PATH,
+        "signoff/x",
+        commit,
+        "main",
+        True,
+    )
+    assert await forge.pull_request_of(PATH, "signoff/x") is None
+    there = await forge.pull_request_of(PATH, "signoff/x", fork=fork)
+    assert there is not None
+    assert there.number == pull.number
 
 
 async def test_a_pull_request_of_a_branch_that_is_not_there_is_refused(place: Place) -> None:

@@ -12,7 +12,7 @@ import socket
 import subprocess
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -95,6 +95,16 @@ class ForgeServer:
         git(work, "remote", "add", "origin", self.clone_url(path))
         self.twin.add_repository(path)
         return work
+
+    def add_fork(self, path: str, fork: str) -> None:
+        """A fork as it was made, of a repository that the token may not push to."""
+        bare = self.bare(fork)
+        bare.parent.mkdir(parents=True, exist_ok=True)
+        git(self.bare(path), "clone", "-q", "--bare", str(self.bare(path)), str(bare))
+        git(bare, "config", "http.receivepack", "true")
+        git(self.bare(path), "config", "http.receivepack", "false")
+        self.twin.add_repository(fork, parent=path)
+        self.twin.repositories[path] = replace(self.twin.repositories[path], writable=False)
 
     def entry(self, *repositories: str, name: str = "forge", token: str | None = None) -> dict[str, Any]:
         """As ``forges.yaml`` has it."""

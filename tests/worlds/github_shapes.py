@@ -8,6 +8,15 @@ from forges import CommitStatus, ForgeComment, ForgeIssue, ForgeUser, PullReques
 from tests.worlds.forge_wire import ANN, Request, Response, Route, edited, known, page
 
 
+def _owner(pull: PullRequest) -> str:
+    return (pull.fork or pull.path).split("/", maxsplit=1)[0]
+
+
+def _head_repo(pull: PullRequest) -> Any:
+    """Null where the fork is gone."""
+    return {"full_name": pull.fork or pull.path} if pull.fork or not pull.foreign else None
+
+
 @dataclass(slots=True)
 class GitHubShapes:
     """Answers as GitHub's REST description (2022-11-28) has them."""
@@ -97,6 +106,8 @@ class GitHubShapes:
                 "clone_url": self.server.clone_url(path),
                 "default_branch": raw.default_branch,
                 "permissions": {"admin": False, "push": raw.writable, "pull": True},
+                "fork": bool(raw.parent),
+                **({"parent": {"full_name": raw.parent}} if raw.parent else {}),
             },
         )
 
@@ -136,25 +147,32 @@ class GitHubShapes:
             "state": "open" if pull.state == "open" else "closed",
             "merged_at": "2026-01-02T03:04:05Z" if pull.state == "merged" else None,
             "user": self.user(pull.author),
-            "head": {"ref": pull.head, "sha": pull.head_commit, "repo": None if pull.foreign else repo},
+            "head": {"ref": pull.head, "sha": pull.head_commit, "repo": _head_repo(pull)},
             "base": {"ref": pull.base, "sha": "0" * 40, "repo": repo},
         }
 
     async def pulls(self, request: Request, path: str) -> Response:
         owner, _, head = request.one("head").partition(":")
-        known_owner = owner == path.split("/", maxsplit=1)[0]
+        known_owner = any(owner == each.split("/", maxsplit=1)[0] for each in self.twin.repositories)
         mine = [await self.twin.pull_request(path, n) for of, n in reversed(self.twin.pulls) if of == path]
-        return Response(200, [self.as_pull(pull) for pull in mine if not known_owner or pull.head == head])
+        return Response(
+            200, [self.as_pull(pull) for pull in mine if not known_owner or (pull.head, _owner(pull)) == (head, owner)]
+        )
 
     async def open(self, request: Request, path: str) -> Response:
         sent = request.json
-        there = await self.twin.pull_request_of(path, sent["head"])
+        owner, _, head = sent["head"].rpartition(":")
+        forks = (each.path for each in self.twin.repositories.values() if each.parent == path)
+        fork = next((each for each in forks if owner and each.split("/", maxsplit=1)[0] == owner), "")
+        if owner and not fork:
+            return Response(422, {"message": "Validation Failed", "errors": [{"field": "head", "code": "invalid"}]})
+        there = await self.twin.pull_request_of(path, head, fork=fork)
         if there is not None and there.state == "open":
             words = f"A pull request already exists for {path.split('/', maxsplit=1)[0]}:{sent['head']}."
             errors = [{"resource": "PullRequest", "code": "custom", "message": words}]
             return Response(422, {"message": "Validation Failed", "errors": errors})
         pull = await self.twin.open_pull_request(
-            path, head=sent["head"], base=sent["base"], title=sent["title"], body=sent["body"]
+            path, head=head, base=sent["base"], title=sent["title"], body=sent["body"], fork=fork
         )
         return Response(201, self.as_pull(pull))
 

@@ -102,8 +102,9 @@ class GitLabShapes:
         return Response(
             200,
             {
-                "id": 1,
+                "id": self.id_of(path),
                 "path_with_namespace": raw.path,
+                **({"forked_from_project": {"path_with_namespace": raw.parent}} if raw.parent else {}),
                 "http_url_to_repo": self.server.clone_url(path),
                 "web_url": f"{self.server.url}/{path}",
                 "default_branch": raw.default_branch,
@@ -111,6 +112,9 @@ class GitLabShapes:
                 "permissions": {"project_access": access, "group_access": None},
             },
         )
+
+    def id_of(self, path: str) -> int:
+        return [*self.twin.repositories].index(path) + 1
 
     async def branch(self, _: Request, path: str, name: str) -> Response:
         there = await self.twin.branch(path, name)
@@ -132,7 +136,7 @@ class GitLabShapes:
         return {
             "id": 100 + pull.number,
             "iid": pull.number,
-            "project_id": 1,
+            "project_id": self.id_of(pull.path),
             "title": pull.title,
             "description": pull.body or None,
             "state": state,
@@ -141,8 +145,9 @@ class GitLabShapes:
             "target_branch": pull.base,
             "sha": pull.head_commit,
             "author": self.user(pull.author),
-            "source_project_id": 2 if pull.foreign else 1,
-            "target_project_id": 1,
+            # One that is gone has a number that no project has.
+            "source_project_id": self.id_of(pull.fork or pull.path) if pull.fork or not pull.foreign else 999,
+            "target_project_id": self.id_of(pull.path),
             "labels": [],
             "updated_at": self.twin.clock().isoformat(),
         }
@@ -154,7 +159,10 @@ class GitLabShapes:
 
     async def open(self, request: Request, path: str) -> Response:
         sent = request.json
-        there = await self.twin.pull_request_of(path, sent["source_branch"])
+        fork = ""
+        if (target := sent.get("target_project_id")) is not None:
+            fork, path = path, [*self.twin.repositories][target - 1]
+        there = await self.twin.pull_request_of(path, sent["source_branch"], fork=fork)
         if there is not None and there.state == "open":
             return Response(
                 409, {"message": [f"Another open merge request already exists for this source branch: !{there.number}"]}
@@ -165,6 +173,7 @@ class GitLabShapes:
             base=sent["target_branch"],
             title=sent["title"],
             body=sent["description"],
+            fork=fork,
         )
         return Response(201, self.as_pull(pull))
 

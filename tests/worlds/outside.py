@@ -73,6 +73,7 @@ from risk.content import deceptive, secrets, unseen
 from risk.diff import _unquoted
 from risk.paths import glob_expression
 from sandbox.environments.credentials import Credentials, IndexCredential, credential, unauthorized_host
+from sandbox.environments.failures import setup_fault
 from sandbox.environments.images import python_fits
 from sandbox.environments.lfs import lfs_paths
 from sandbox.environments.other_languages import make, node
@@ -161,6 +162,7 @@ PARSERS = (
     Parser("sandbox.environments.python_files", lambda text: read_project({"setup.py": text, "noxfile.py": text})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"Pipfile": f"[packages]\n{text} = 1"})),
     Parser("sandbox.environments.credentials", unauthorized_host),
+    Parser("sandbox.environments.failures", setup_fault),
     Parser("sandbox.environments.credentials", Credentials((IndexCredential("a.example", "a-token"),)).variables),
     Parser("sandbox.environments.credentials", lambda text: credential("a.example", text), refuses=(Refused,)),
     Parser("sandbox.environments.other_languages", lambda text: node({"package.json": text}, ())),

@@ -124,10 +124,21 @@ async def test_the_one_used_longest_ago_goes_first_and_one_in_use_stays(set_up):
     ("script", "code", "words"),
     [
         ("echo almost; exit 3", "setup_failed", "almost"),
-        ("echo x >/etc/passwd", "setup_failed", "Read-only file system"),
-        ("cat /etc/shadow", "setup_failed", "Permission denied"),
-        ("head -c 400m /dev/zero >$SIGNOFF_ENV/x", "setup_failed", "No space left"),
-        ("python3 -c \"import urllib.request as r; r.urlopen('https://elsewhere.example/')\"", "setup_failed", "403"),
+        ("echo x >/etc/passwd", "setup_needs_root", "Read-only file system"),
+        ("cat /etc/shadow", "setup_needs_root", "Permission denied"),
+        ("sudo apt-get install -y libpq-dev", "setup_needs_root", "sudo"),
+        ("head -c 400m /dev/zero >$SIGNOFF_ENV/x", "setup_full", "No space left"),
+        (
+            "python3 -c \"import urllib.request as r; r.urlopen('https://elsewhere.example/')\"",
+            "setup_unreachable",
+            "403",
+        ),
+        (
+            "$SIGNOFF_ENV/venv/bin/python -m pip install -q --no-index six==999",
+            "setup_unresolved",
+            "No matching distribution",
+        ),
+        ("git clone -q https://elsewhere.example/a.git", "setup_unreachable", "elsewhere.example"),
     ],
 )
 async def test_a_script_that_fails_is_told_with_what_it_printed_and_not_tried_again_at_once(

@@ -78,6 +78,7 @@ PROJECTS = {
     },
     "pnpm": {**NODE, "pnpm-lock.yaml": PNPM},
     "yarn": {**NODE, "yarn.lock": YARN},
+    "yarn-4": {**NODE, "yarn.lock": "", ".yarnrc.yml": "nodeLinker: node-modules\n"},
 }
 
 

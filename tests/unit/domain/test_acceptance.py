@@ -34,6 +34,7 @@ from domain.evidence import CommandRun, TestCase, TestReport
         (["i.js"], {"package.json": "[1]"}, None),
         (["src/lib.rs"], {"Cargo.toml": "[package]"}, "cargo test --quiet"),
         (["x.go"], {"go.mod": "module x"}, "go test ./..."),
+        (["src/main/java/A.java"], {"pom.xml": "<project/>", "Makefile": "test:\n"}, "mvn --batch-mode test"),
         (["x.c"], {"Makefile": "all:\n\ncheck: all\n\t./t\n"}, "make check"),
         (["x.c"], {"Makefile": "test := 1\n"}, None),
         (["x.txt"], {}, None),

@@ -149,7 +149,7 @@ def test_the_package_manager_is_the_one_that_is_asked_for():
     [
         ("go.mod", "module a", "go", "go mod download"),
         ("Cargo.toml", "[package]", "cargo", "cargo fetch"),
-        ("pom.xml", "<project/>", "mvn", "dependency:go-offline"),
+        ("pom.xml", "<project/>", "mvn", "--quiet -DfailIfNoTests=false"),
         ("build.gradle", "", "gradle", "testClasses"),
         ("Makefile", "deps:\n\tcurl\n", "make", "make deps"),
     ],
@@ -158,6 +158,18 @@ def test_other_languages_fetch_what_they_need(name, text, program, words):
     recipe = found({name: text})
     assert program in recipe.programs
     assert words in commands(recipe)
+
+
+def test_one_class_of_tests_has_maven_load_what_runs_them():
+    files = {
+        "pom.xml": "<project/>",
+        "src/test/java/shop/PriceListTest.java": "",
+        "src/test/java/shop/PriceTest.java": "",
+    }
+    assert "-Dtest=PriceTest " in commands(found(files))
+    assert "test-compile" in commands(found({"pom.xml": "<project/>", "src/test/java/shop/Fixture.java": ""}))
+    odd = {"pom.xml": "<project/>", "src/test/java/a;b/X$(id)Test.java": ""}
+    assert "$(id)" not in commands(found(odd))
 
 
 def test_system_packages_come_from_a_table_and_from_hints():
