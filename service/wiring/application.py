@@ -288,7 +288,6 @@ def _assemble(  # noqa: PLR0917
     masks, indexes = Masks(store, personal=settings.mask_personal), IndexFolder(settings.home / "index")
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, plans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
-    publisher = open_publisher(forges, store, clock, stack.push_async_callback)
     ended_runs = open_ended_runs(store, ballots, open_book(settings, storage.engine, clock))
     nodes = build_nodes(
         settings,
@@ -301,7 +300,7 @@ def _assemble(  # noqa: PLR0917
         ballots=ballots,
         spans=spans,
         revise=revise,
-        publisher=publisher,
+        publisher=open_publisher(forges, store, clock, stack.push_async_callback),
         clock=clock,
         recall=open_recall(settings, ended_runs.book),
         prompts=prompts,
@@ -324,7 +323,7 @@ def _assemble(  # noqa: PLR0917
         search=RepositorySearch(store=store, masks=masks, indexes=indexes, folder=settings.home / "index"),
         ended_runs=ended_runs,
         prompts=prompts,
-        forges=publisher.forges,
+        forges=nodes.deliver.publisher.forges,
     )
 
 
