@@ -349,7 +349,12 @@ def _ordered(request: RouteRequest, cards: ModelCards, catalogue: Catalogue, now
         others = replace(catalogue, models=tuple(seen))
         order = route(request, others, policy=now.policy, health=health, money_left=now.money_left)
         if catalogue.strategy(request.strategy).follows_outcomes(request.role):
-            moved, why = reordered(order.choices, now.rates, slow=[n for n, how in health.items() if how == "slow"])
+            slow = [
+                each.asked_as
+                for each in order.choices
+                if "slow" in {health.get(each.card.id), health.get(each.asked_as)}
+            ]
+            moved, why = reordered(order.choices, now.rates, slow=slow)
             order = replace(order, choices=moved, reason=f"{order.reason} {why}".strip())
         routes.append(order)
     choices: dict[tuple[str | None, str], RankedModel] = {}

@@ -8,7 +8,7 @@ from domain import Exhausted, Refused, SandboxLost, SignoffError
 
 _MANIFESTS: Final = "signoff sandbox manifests | kubectl apply -f -"
 _LONGEST: Final = 500
-_QUOTA: Final = re.compile(r"exceeded quota|quota.*exceeded", re.IGNORECASE)
+_QUOTA: Final = re.compile(r"exceeded quota|quota[^\n]{0,200}exceeded", re.IGNORECASE)
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 EXPIRED: Final = 410
@@ -140,7 +140,7 @@ def by_claim(pool: str, reason: str, message: str) -> SignoffError | None:
     """Translate why a claim is not ready; None: it may get ready by itself."""
     if reason in {"WarmPoolNotFound", "TemplateNotFound"}:
         return pool_missing(pool, message)
-    if _QUOTA.search(message):
+    if _QUOTA.search(message[:_LONGEST]):
         return quota_exceeded(message)
     if reason in {"InvalidMetadata", "EnvVarsInjectionRejected", "VolumeClaimTemplatesError"}:
         return Refused(

@@ -142,7 +142,7 @@ class RunEngine:
         run = await self.runs.get(run_id, org=self.org)
         if run.status == "cancelled":
             raise Refused(f"Run {run.id} was cancelled.", code="run_cancelled", hint="Start or fork another one.")
-        dead = run.owner if is_gone(run.owner) else None
+        dead = run.owner if run.owner is not None and is_gone(run.owner) else None
         # Taken before the database is asked: by our clock a lease may end earlier than by its row, and never later.
         since = self.leases.clock()
         generation = await self.runs.claim(

@@ -186,7 +186,7 @@ async def test_a_person_ends_it_and_a_promotion_does(world: PromptWorld) -> None
     third = prompt("third {{ x }}", version="third-1", label="staging")
     world.files["plan"] = PromptFiles(prompts=(OLD, third))
     world.later(seconds=1)
-    canary = await prompts.canaries.start("acme", "plan", "third-1", share=0.9, by="ann")
+    canary = await prompts.canaries.start("acme", "plan", "third-1", share=0.5, by="ann")
     assert canary.against == "new-1", "what was promoted, also when no file has it any more"
     world.later(seconds=1)
     assert {await said(world.process(), await world.run()) for _ in range(30)} == {"new", "third"}
