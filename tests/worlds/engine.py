@@ -17,10 +17,19 @@ def engine_with_gvisor(place: Path, image: str, runsc: Path) -> Generator[str]:
     (place / "daemon.json").write_text(json.dumps({"runtimes": {"runsc": runtime}}))
     address = f"unix://{place}/docker.sock"
     folders = [f"--{name}={place}/{name}" for name in ("data-root", "exec-root", "pidfile")]
-    network = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
+    bridge = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
     with (place / "log").open("wb") as log:
+        # In a network of its own: an engine without a bridge removes docker0, which is the other engine's.
         engine = subprocess.Popen(
-            ["dockerd", f"--config-file={place}/daemon.json", f"--host={address}", *folders, *network],
+            [
+                "unshare",
+                "--net",
+                "dockerd",
+                f"--config-file={place}/daemon.json",
+                f"--host={address}",
+                *folders,
+                *bridge,
+            ],
             stdout=log,
             stderr=log,
         )
