@@ -34,7 +34,8 @@ def commit(request: pytest.FixtureRequest) -> Generator[str]:
         shutil.rmtree(AT, ignore_errors=True)
         try:
             with tarfile.open(HOMES / f"{request.param}.tar.xz") as archive:
-                archive.extractall(AT, filter="data")
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's Python has none
+                archive.extractall(AT)
             yield request.param
         finally:
             shutil.rmtree(AT, ignore_errors=True)
